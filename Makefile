@@ -1,0 +1,62 @@
+# Everything a contributor types. `make` alone lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.quadrat-setup
+DEMO_STORE := demo-runs
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo test lint format bench docs constraints clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## make .venv with everything pinned (about a minute; again only when the pins change)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quadrat needs Python 3.11 or newer: make setup PYTHON=python3.11")'
+	@echo "── setup: .venv (about a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,dev]'
+	@touch $@
+
+demo: $(STAMP) ## train and attack on real digits; a second time nothing is left to run
+	@$(BIN)/quadrat run mnist_fgsm --store $(DEMO_STORE)
+
+test: lint ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
+	@echo "── pytest"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+lint: $(STAMP) ## style, types, and who may import whom
+	@echo "── ruff check"
+	@$(BIN)/ruff check
+	@echo "── ruff format --check"
+	@$(BIN)/ruff format --check
+	@echo "── mypy"
+	@$(BIN)/mypy
+	@echo "── lint-imports"
+	@NO_COLOR=1 $(BIN)/lint-imports > .venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
+	@tail -n 3 .venv/lint-imports.log | grep Contracts
+
+format: $(STAMP) ## mend what can be mended by itself
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(STAMP) ## every benchmark, one table each
+	@set -e; for file in benchmarks/bench_*.py; do \
+	  [ -e "$$file" ] || { echo "no benchmarks/bench_*.py yet"; exit 0; }; \
+	  echo "── $$file"; $(BIN)/python "$$file"; \
+	done
+
+docs: $(STAMP) ## the documentation as a web site in site/
+	@$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs site
+	@echo "docs: site/index.html"
+
+constraints: $(STAMP) ## resolve constraints.txt anew from pyproject.toml
+	@$(BIN)/python tools/pin.py
+
+clean: ## remove caches, built docs and the demo's store; .venv stays
+	rm -rf build dist site $(DEMO_STORE) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
