@@ -1,0 +1,186 @@
+"""What code a task is: the syntax tree of its function and of all that it reaches inside the study's own files.
+
+Comments, docstrings and layout do not count. A changed fingerprint marks runs as outdated; it never changes an id.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from functools import lru_cache
+from pathlib import Path
+
+from quadrat.core.identity import digest
+from quadrat.core.study import Study
+from quadrat.core.task import Task
+
+
+def fingerprints(study: Study) -> dict[str, str]:
+    """For each task the fingerprint of its code, 16 hexadecimal digits; empty for code without a file."""
+    return {task.name: fingerprint(task) for task in study.tasks.values()}
+
+
+def fingerprint(task: Task) -> str:
+    """The fingerprint of one task's code, its batched form included."""
+    functions = [task.function, *([task.batched.function] if task.batched else [])]
+    parts: list[bytes] = []
+    for function in functions:
+        code = getattr(function, "__code__", None)
+        file = Path(code.co_filename) if code else None
+        if code is None or file is None or not file.is_file():
+            return ""
+        parts.append(_reached(file.resolve(), function.__qualname__))
+    return digest(b"".join(parts)).hex()[:16]
+
+
+def _reached(file: Path, name: str) -> bytes:
+    """A digest of everything that a name reaches, in the order of (file, name)."""
+    done: dict[tuple[str, str], bytes] = {}
+    rest = [(file, name)]
+    while rest:
+        path, wanted = rest.pop()
+        if (str(path), wanted) in done:
+            continue
+        source = _source(path)
+        nodes, links = source.definition(wanted)
+        done[str(path), wanted] = b"".join(nodes)
+        rest.extend(links)
+    # Where a definition lies may change (a file moved, a folder renamed) without changing what it does.
+    return digest(b"".join(sorted(done.values())))
+
+
+class _Source:
+    """One file, cut into its top-level definitions and imports."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        self.nodes: dict[str, list[ast.stmt]] = {}
+        self.imports: dict[str, tuple[Path, str | None]] = {}
+        for node in self.tree.body:
+            for name in _defined(node):
+                self.nodes.setdefault(name, []).append(node)
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self._link(node)
+
+    def _link(self, node: ast.Import | ast.ImportFrom) -> None:
+        """Remember the imports that lead to files of the study itself."""
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            if isinstance(node, ast.Import):
+                target = self._module(alias.name.split("."), 0)
+                if target:
+                    self.imports[name] = (target, None)
+                continue
+            parts = (node.module or "").split(".") if node.module else []
+            submodule = self._module([*parts, alias.name], node.level)
+            target = self._module(parts, node.level) if parts else None
+            if submodule:
+                self.imports[name] = (submodule, None)
+            elif target:
+                self.imports[name] = (target, alias.name)
+
+    def _module(self, parts: list[str], level: int) -> Path | None:
+        """The file of a module that lies in the folder of this file (or below it), or None."""
+        if not parts:
+            return None
+        folder = self.path.parent
+        for _ in range(max(level - 1, 0)):
+            folder = folder.parent
+        if not level and (root := _package_root(self.path)):
+            folder = root
+        for candidate in (folder.joinpath(*parts).with_suffix(".py"), folder.joinpath(*parts, "__init__.py")):
+            if candidate.is_file():
+                # Inside a package only the study's own folder counts: the library is no part of a study.
+                own = self.path.parent if _package_root(self.path) else folder
+                if level or candidate.is_relative_to(own):
+                    return candidate.resolve()
+        return None
+
+    def definition(self, name: str) -> tuple[list[bytes], list[tuple[Path, str]]]:
+        """The code of one top-level name ("*" for the whole file), and what it refers to."""
+        first = name.split(".", maxsplit=1)[0]
+        nodes = self.nodes.get(first, []) if name != "*" else self.tree.body
+        links: list[tuple[Path, str]] = []
+        if not nodes and first in self.imports:
+            target, attribute = self.imports[first]
+            return [], [(target, attribute or "*")]
+        if not nodes:
+            nodes = _inner(self.tree, name)
+        bare = [_stripped(node) for node in nodes]
+        for node in bare:
+            links += self._links(node)
+        return [ast.dump(node, annotate_fields=False).encode() for node in bare], links
+
+    def _links(self, node: ast.AST) -> list[tuple[Path, str]]:
+        links: list[tuple[Path, str]] = []
+        attributes = {
+            id(part.value): part.attr
+            for part in ast.walk(node)
+            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name)
+        }
+        for part in ast.walk(node):
+            if not isinstance(part, ast.Name):
+                continue
+            if part.id in self.imports:
+                target, attribute = self.imports[part.id]
+                links.append((target, attribute or attributes.get(id(part), "*")))
+            elif part.id in self.nodes:
+                links.append((self.path, part.id))
+        return links
+
+
+def _package_root(path: Path) -> Path | None:
+    """The folder from which a package's absolute imports start, or None for a file that is in no package."""
+    folder = path.parent
+    if not (folder / "__init__.py").is_file():
+        return None
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
+
+
+@lru_cache(maxsize=512)
+def _parsed(path: str, _mtime: int) -> _Source:
+    return _Source(Path(path))
+
+
+def _source(path: Path) -> _Source:
+    return _parsed(str(path), path.stat().st_mtime_ns)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+    if isinstance(node, ast.If | ast.Try | ast.With):
+        return [name for child in node.body for name in _defined(child)]
+    return []
+
+
+def _inner(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """The definitions of a function that was made inside another one (in a test, say)."""
+    last = name.rpartition(".")[2]
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return [node for node in ast.walk(tree) if isinstance(node, kinds) and node.name == last]
+
+
+def _stripped(node: ast.stmt) -> ast.stmt:
+    """A copy without docstrings and decorators: what is declared of a task (cpus, retries) is not what it computes."""
+    bare = copy.deepcopy(node)
+    for part in ast.walk(bare):
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and part is bare:
+            part.decorator_list = []
+        body = getattr(part, "body", None)
+        if isinstance(body, list):
+            kept = [item for item in body if not _is_text(item)]
+            part.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
+    return bare
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is nothing but a string: a docstring, of a module, class, function or field."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,0 +1,192 @@
+"""One resolver of names: of parameters, labels and settings, for YAML, command line, gathers, tables and templates."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pydantic
+
+from quadrat.core.errors import BadInput, nearest
+from quadrat.core.params import Params, is_open
+from quadrat.core.study import Study
+
+
+@dataclass(frozen=True)
+class Param:
+    """A parameter of a study: a field of the class that declares it, shared by every task that inherits it.
+
+    Attributes:
+        key: unique in the study, and its full name: "seed" where several tasks share it, else "task.field".
+        field: the name of the field.
+        tasks: the tasks whose own parameter it is.
+    """
+
+    key: str
+    field: str
+    owner: type[Params]
+    tasks: tuple[str, ...]
+    info: pydantic.fields.FieldInfo
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a name stands for: a parameter, and the way into it where it is a tree."""
+
+    param: Param
+    path: tuple[str, ...] = ()
+
+    @property
+    def full(self) -> str:
+        """The full dotted name."""
+        return ".".join((self.param.key, *self.path))
+
+
+class Names:
+    """All parameters of a study by name. A bare name or a dotted suffix is enough where exactly one matches."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        found: dict[tuple[type, str], tuple[pydantic.fields.FieldInfo, list[str]]] = {}
+        for task in study.order:
+            for name, (model, info) in task.fields.items():
+                owner = declaring_class(model, name)
+                found.setdefault((owner, name), (info, []))[1].append(task.name)
+        shared = [name for (_, name), (_, tasks) in found.items() if len(tasks) > 1]
+        self.params: list[Param] = []
+        self._own: dict[tuple[str, str], Param] = {}
+        for (owner, name), (info, tasks) in found.items():
+            if len(tasks) == 1:
+                key = f"{tasks[0]}.{name}"
+            else:
+                key = name if shared.count(name) == 1 else f"{owner.__name__}.{name}"
+            param = Param(key, name, owner, tuple(tasks), info)
+            self.params.append(param)
+            self._own |= {(task, name): param for task in tasks}
+
+    def own(self, task: str, field: str) -> Param:
+        """The parameter that a task's own field is."""
+        return self._own[task, field]
+
+    @cached_property
+    def _suffixes(self) -> dict[tuple[str, ...], list[Found]]:
+        """Every dotted suffix of every full name, with what it may stand for."""
+        table: dict[tuple[str, ...], list[Found]] = {}
+        for param in self.params:
+            for path in [(), *nested(param.info.annotation)]:
+                found = Found(param, path)
+                names = {(*path[place:],) for place in range(len(path))} | {(param.field, *path)}
+                names |= {(task, param.field, *path) for task in param.tasks}
+                names |= {(*param.key.split("."), *path)}
+                for name in names:
+                    table.setdefault(name, []).append(found)
+        return table
+
+    def find(self, name: str, *, where: str | None = None, task: str | None = None) -> Found:
+        """The parameter that a name stands for; `task` looks there first.
+
+        Raises:
+            BadInput: for a name that nothing or more than one thing has.
+        """
+        found = self.lookup(name, task=task)
+        if len(found) == 1:
+            one = found[0]
+            first = name.split(".", maxsplit=1)[0]
+            if len(one.param.tasks) > 1 and first in one.param.tasks and first != one.param.field:
+                raise BadInput(
+                    f"'{name}' is shared by the tasks {', '.join(one.param.tasks)} and cannot be set for one of them",
+                    where=where,
+                    hint=f"write '{one.full}'",
+                )
+            return one
+        if found:
+            listed = ", ".join(sorted(one.full for one in found))
+            raise BadInput(f"'{name}' is ambiguous", where=where, hint=f"write one of: {listed}")
+        near = nearest(name, self.known())
+        hint = f"did you mean '{near}'?" if near else f"parameters: {', '.join(sorted(self.known())[:15])}"
+        raise BadInput(f"unknown parameter '{name}'", where=where, hint=hint)
+
+    def lookup(self, name: str, *, task: str | None = None) -> list[Found]:
+        """Everything that a name may stand for."""
+        parts = tuple(name.split("."))
+        if task is not None and (task, parts[0]) in self._own:
+            return [Found(self._own[task, parts[0]], parts[1:])]
+        found = self._suffixes.get(parts, [])
+        if found:
+            return found
+        # A path into a free tree (a mapping that no class describes) is known by the parameter that it starts in.
+        for length in range(len(parts) - 1, 0, -1):
+            heads = [
+                one
+                for one in self._suffixes.get(parts[:length], [])
+                if is_open(annotation_at(one.param.info.annotation, one.path))
+            ]
+            if heads:
+                return [Found(one.param, (*one.path, *parts[length:])) for one in heads]
+        return []
+
+    def known(self) -> list[str]:
+        """The names that may be used: bare where that is enough, and full."""
+        bare = [".".join(parts) for parts, found in self._suffixes.items() if len(found) == 1]
+        return sorted({*bare, *(param.key for param in self.params)})
+
+    def display(self, keys: typing.Iterable[str]) -> dict[str, str]:
+        """For each key of `keys` the shortest name that is unambiguous among them."""
+        keys = list(dict.fromkeys(keys))
+        fields = {param.key: param.field for param in self.params}
+        bare = [fields.get(key, key) for key in keys]
+        return {key: short if bare.count(short) == 1 else key for key, short in zip(keys, bare, strict=True)}
+
+    def __iter__(self) -> Iterator[Param]:
+        """All parameters, tasks in their order."""
+        return iter(self.params)
+
+
+def declaring_class(model: type[Params], name: str) -> type[Params]:
+    """The class that declares a field: the nearest one up the inheritance whose own body has it."""
+    return next(base for base in model.__mro__ if name in base.__dict__.get("__annotations__", {}) or base is model)
+
+
+def annotation_at(annotation: Any, path: tuple[str, ...]) -> Any:
+    """The type at a path inside a parameter's type; Any where no class describes it."""
+    for step in path:
+        for model in variants(annotation):
+            if step in model.model_fields:
+                annotation = model.model_fields[step].annotation
+                break
+        else:
+            return Any
+    return annotation
+
+
+def variants(annotation: Any) -> list[type[pydantic.BaseModel]]:
+    """The model classes that a type may be."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return variants(typing.get_args(annotation)[0])
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [model for part in typing.get_args(annotation) for model in variants(part)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel) else []
+
+
+def nested(annotation: Any, depth: int = 6) -> list[tuple[str, ...]]:
+    """The paths of all fields inside a parameter that is a model or a union of models."""
+    paths: dict[tuple[str, ...], None] = {}
+    if depth:
+        for model in variants(annotation):
+            for name, info in model.model_fields.items():
+                paths |= dict.fromkeys([(name,), *((name, *rest) for rest in nested(info.annotation, depth - 1))])
+    return list(paths)
+
+
+def flatten(value: Any, prefix: str) -> dict[str, Any]:
+    """The leaves of a parameter's value under dotted names; a list is a leaf."""
+    if isinstance(value, pydantic.BaseModel):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        leaves = [flatten(item, f"{prefix}.{name}") for name, item in value.items()]
+        return {name: item for part in leaves for name, item in part.items()}
+    return {prefix: value}

@@ -1,0 +1,118 @@
+"""The handle that a task gets of the run it is in."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from quadrat.core.errors import BadInput
+from quadrat.core.identity import seed_for
+from quadrat.core.result import Done, File
+
+_NO_SEED = object()
+CURVE_FILE = "curve.jsonl"
+
+
+class Run:
+    """What a task may do beside computing: make files, draw seeds, log curves, tell its progress.
+
+    Tasks get one by declaring an argument `run: qd.Run`; tests make one with `quadrat.testing.fake_run`.
+
+    Attributes:
+        id: the run id, 32 hexadecimal digits.
+        previous: with `extends=`, the nearest finished shorter run to continue from, else None.
+        attempt: 1 for the first try, then 2, …
+    """
+
+    def __init__(
+        self,
+        id: str,
+        folder: Path,
+        scratch: Path,
+        *,
+        seed: Callable[[], Any] | None = None,
+        previous: Done[Any, Any] | None = None,
+        attempt: int = 1,
+        deadline: float | None = None,
+        on_progress: Callable[[float, float | None, str], None] | None = None,
+    ) -> None:
+        self.id = id
+        self.previous = previous
+        self.attempt = attempt
+        self._folder = folder
+        self._scratch = scratch
+        self._seed = seed
+        self._deadline = deadline
+        self._on_progress = on_progress
+        self._seeds: dict[str, int] = {}
+        self._points: list[str] = []
+
+    def file(self, name: str) -> File:
+        """A path inside the run to write an artifact to, its folders made.
+
+        Raises:
+            BadInput: for a name that would lie outside the run.
+        """
+        path = Path(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts or path.parts[0].startswith("."):
+            raise BadInput(f"'{name}' is no name for a file of a run", hint="a relative path such as 'weights.pt'")
+        if path.parts[0] in ("run.json", "log.txt", CURVE_FILE):
+            raise BadInput(f"'{name}' is a file that the run keeps itself", hint="choose another name")
+        target = self._folder / path
+        if len(path.parts) > 1:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        return File(target)
+
+    def seed(self, purpose: str) -> int:
+        """A seed of 63 bits for one purpose ("init", "order"), from the `seed` parameter alone.
+
+        Two runs that differ elsewhere share it: what is compared is compared with the same random numbers.
+
+        Raises:
+            BadInput: where neither the task nor what it reads has a parameter `seed`.
+        """
+        if self._seed is None:
+            raise BadInput(
+                f"the run asks for a seed ('{purpose}') but no parameter 'seed' is in reach",
+                hint="give the task a parameter `seed: int = 0`",
+            )
+        if purpose not in self._seeds:
+            self._seeds[purpose] = seed_for(purpose, self._seed())
+        return self._seeds[purpose]
+
+    def log(self, step: int, **values: float) -> None:
+        """Add a point to the run's curves; kept in `curve.jsonl`, one line for each call."""
+        self._points.append(json.dumps({"step": step, **{name: float(value) for name, value in values.items()}}))
+        if len(self._points) >= 256:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the logged points to disk, where others can read them while the run goes on."""
+        if self._points:
+            with (self._folder / CURVE_FILE).open("a", encoding="utf-8") as file:
+                file.write("\n".join(self._points) + "\n")
+            self._points.clear()
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that lives from attempt to attempt until the run is finished: checkpoints of a killed try are found there."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until the run is stopped for its time limit, or None without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.time())
+
+    @property
+    def seeds(self) -> Mapping[str, int]:
+        """The seeds that the run asked for, by purpose; recorded with it."""
+        return self._seeds
+
+    def progress(self, done: float, total: float | None = None, text: str = "") -> None:
+        """Tell how far the run is; shown beside the sweep's own progress."""
+        if self._on_progress is not None:
+            self._on_progress(done, total, text)

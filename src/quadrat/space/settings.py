@@ -1,0 +1,59 @@
+"""The settings of a study: the typed arguments of its space function."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from quadrat.core.errors import ConfigError, DeclarationError
+from quadrat.core.params import Invalid, Params, validate
+from quadrat.core.study import Study
+
+
+def settings_model(study: Study) -> type[Params] | None:
+    """A class with a field for each setting of the study, or None where it has no space function."""
+    function = study.space_function
+    if function is None:
+        return None
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise DeclarationError(f"a type in the signature of '{function.__name__}' does not resolve: {error}") from None
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, Any), default)
+    return pydantic.create_model(f"{study.name} settings", __base__=Params, __module__=__name__, **fields)
+
+
+def read_settings(model: type[Params], given: Mapping[str, Any], wheres: Mapping[str, str]) -> dict[str, Any]:
+    """The settings' values, checked; one value stands for a list of one where a list is wanted.
+
+    Raises:
+        ConfigError: for a value of the wrong type, or one that is missing.
+    """
+    raw = dict(given)
+    try:
+        made = validate(model, raw)
+    except Invalid as error:
+        for problem in error.problems:
+            name = problem.path[0]
+            if name in raw and not isinstance(raw[name], list):
+                raw[name] = [raw[name]]
+        try:
+            made = validate(model, raw)
+        except Invalid:
+            problem = error.problems[0]
+            name = problem.path[0]
+            if problem.message == "field required":
+                raise ConfigError(
+                    f"setting '{name}' has no value", hint=f"write {name}=… or set it in a file"
+                ) from None
+            raise ConfigError(
+                f"setting '{'.'.join(problem.path)}': {problem.message}", where=wheres.get(name)
+            ) from None
+    return {name: getattr(made, name) for name in model.model_fields}
