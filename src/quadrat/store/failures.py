@@ -1,0 +1,79 @@
+"""Records of runs that failed: what went wrong, the log, and how to run them alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import orjson
+
+from quadrat.store.layout import Layout
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed.
+
+    Attributes:
+        kind: "error", "timeout", "killed" or "memory".
+        message: one line; runs that failed of the same cause have the same one, as far as that goes.
+        traceback: the user's own frames, for an error.
+        log: the tail of what it printed.
+        tries: how often it was tried in the session that wrote this.
+        inputs, group, plan: what it takes to run it again by itself.
+    """
+
+    id: str
+    study: str
+    task: str
+    params: dict[str, Any]
+    kind: str
+    message: str
+    traceback: str = ""
+    log: str = ""
+    tries: int = 1
+    seconds: float = 0.0
+    host: str = ""
+    at: float = 0.0
+    code: str = ""
+    rerun: str = ""
+    chain: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    group: dict[str, Any] = field(default_factory=dict)
+    plan: str = ""
+
+
+def write(layout: Layout, failure: Failure, log: bytes = b"") -> None:
+    """Keep the record of a failure, in place of an older one."""
+    layout.failures.mkdir(parents=True, exist_ok=True)
+    if log:
+        layout.failure_log(failure.id).write_bytes(log)
+    partial = layout.failures / f".{failure.id}.{os.getpid()}"
+    partial.write_bytes(orjson.dumps(asdict(failure), default=str))
+    os.replace(partial, layout.failure(failure.id))
+
+
+def read(layout: Layout, id: str) -> Failure | None:
+    """The record of a run's failure, or None."""
+    try:
+        raw = orjson.loads(layout.failure(id).read_bytes())
+    except (OSError, ValueError):
+        return None
+    known = {one.name for one in fields(Failure)}
+    return Failure(**{name: value for name, value in raw.items() if name in known})
+
+
+def forget(layout: Layout, id: str) -> None:
+    """Drop the record of a failure: the run has worked since."""
+    layout.failure(id).unlink(missing_ok=True)
+    layout.failure_log(id).unlink(missing_ok=True)
+
+
+def failed_ids(layout: Layout) -> frozenset[bytes]:
+    """The ids of all runs with a failure on record."""
+    try:
+        names = os.listdir(layout.failures)
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(bytes.fromhex(name[:32]) for name in names if name.endswith(".json") and not name.startswith("."))

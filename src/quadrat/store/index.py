@@ -1,0 +1,354 @@
+"""The index: what the run folders say, as columns. A cache: delete it and nothing is lost.
+
+It is one snapshot, replaced by rename: light columns (`light.npy`), the bytes of every `run.json` behind each other
+(`pack`), and a manifest that names both and the modification time of every shard when it was listed. A shard whose time
+moved is listed again, and only runs that are new in it are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from quadrat.core.faults import reached
+from quadrat.core.finished import Finished, split_ids
+from quadrat.core.identity import inputs_digest
+from quadrat.store.layout import SHARDS, Layout
+from quadrat.store.record import RUN_FILE, Record
+
+MANIFEST = "manifest.json"
+INDEX_FORMAT = 1
+# A file system's clock may be this coarse, or ahead of ours: a shard that moved so lately is listed again.
+UNSETTLED_NS = 2_000_000_000
+
+LIGHT = np.dtype(
+    [
+        ("high", "u8"),
+        ("low", "u8"),
+        ("attempt", "i4"),
+        ("task", "i4"),
+        ("code", "i4"),
+        ("digest", "u8"),
+        ("inputs", "u8"),
+        ("family", "u8"),
+        ("length", "f8"),
+        ("seconds", "f4"),
+        ("started", "f8"),
+        ("start", "u8"),
+        ("size", "u4"),
+    ]
+)
+
+
+@dataclass
+class Index:
+    """The newest valid attempt of every finished run.
+
+    Attributes:
+        light: one row for each run, sorted by id (see LIGHT).
+        codes, tasks: the tables that the columns `code` and `task` refer to ("study/task").
+        saved: the names of the files of the snapshot, where there is one with exactly these runs.
+        torn: folders whose `run.json` cannot be read: what a power loss may leave.
+    """
+
+    light: NDArray[Any]
+    codes: list[str] = field(default_factory=list)
+    tasks: list[str] = field(default_factory=list)
+    shards: dict[str, tuple[int, int]] = field(default_factory=dict)
+    torn: list[str] = field(default_factory=list)
+    pack: Path | None = None
+    fresh: dict[int, bytes] = field(default_factory=dict)
+    saved: tuple[str, str] | None = None
+    _mapped: mmap.mmap | None = None
+
+    def __len__(self) -> int:
+        """How many runs there are."""
+        return len(self.light)
+
+    def ids(self) -> list[str]:
+        """The ids as text."""
+        return [
+            f"{high:016x}{low:016x}"
+            for high, low in zip(self.light["high"].tolist(), self.light["low"].tolist(), strict=True)
+        ]
+
+    def finished(self, failed: frozenset[bytes], accepted: dict[str, set[str]]) -> Finished:
+        """The columns that a plan needs."""
+        light = self.light
+        return Finished(
+            light["high"],
+            light["low"],
+            light["attempt"],
+            light["digest"],
+            light["code"],
+            light["seconds"],
+            np.arange(len(light)),
+            self.codes,
+            failed,
+            accepted,
+            light["inputs"],
+        )
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a run's `run.json`."""
+        if row in self.fresh:
+            return self.fresh[row]
+        if self._mapped is None:
+            if self.pack is None:
+                raise KeyError(row)
+            with self.pack.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        start, size = int(self.light["start"][row]), int(self.light["size"][row])
+        return self._mapped[start : start + size]
+
+    def record(self, row: int) -> Record:
+        """A run's record."""
+        return Record.from_json(self.raw(row))
+
+
+def empty() -> Index:
+    """The index of an empty store."""
+    return Index(np.zeros(0, LIGHT))
+
+
+def load(layout: Layout) -> Index:
+    """The snapshot as it is on disk; an empty index where there is none that can be read."""
+    try:
+        manifest = orjson.loads((layout.index / MANIFEST).read_bytes())
+        if manifest["format"] != INDEX_FORMAT:
+            return empty()
+        light = np.load(layout.index / manifest["light"])
+        if light.dtype != LIGHT or len(light) != manifest["runs"]:
+            return empty()
+        pack = layout.index / manifest["pack"]
+        if pack.stat().st_size != manifest["bytes"]:
+            return empty()
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return empty()
+    shards = {name: (times[0], times[1]) for name, times in manifest["shards"].items()}
+    saved = (manifest["light"], manifest["pack"])
+    return Index(light, manifest["codes"], manifest["tasks"], shards, manifest["torn"], pack, saved=saved)
+
+
+def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
+    """The index as the folders are now, and whether it differs from what was given."""
+    now = time.time_ns()
+    moved: dict[str, tuple[int, int]] = {}
+    for name in SHARDS:
+        try:
+            mtime = os.stat(f"{layout.runs_text}/{name}").st_mtime_ns
+        except FileNotFoundError:
+            continue
+        known = index.shards.get(name)
+        if known is None or known[0] != mtime or mtime > known[1] - UNSETTLED_NS:
+            moved[name] = (mtime, now)
+    if not moved:
+        return index, False
+    keep = np.ones(len(index), dtype=bool)
+    rows_of = _by_shard(index, moved)
+    read: list[Entry] = []
+    torn = [path for path in index.torn if Path(path).parent.name not in moved and Path(path).exists()]
+    for name in moved:
+        there = _newest_attempts(f"{layout.runs_text}/{name}")
+        for row, id, attempt in rows_of.get(name, ()):
+            if there.get(id, [None])[0] == attempt:
+                del there[id]
+            else:
+                keep[row] = False
+        for id, attempts in there.items():
+            for attempt in attempts:
+                folder = layout.run_text(id, attempt)
+                entry = _read(folder, id, attempt)
+                if entry is not None:
+                    read.append(entry)
+                    break
+                torn.append(folder)
+    if not read and keep.all() and torn == index.torn:
+        # Nothing new, but shards that have settled since need not be listed again: worth keeping.
+        index.shards |= moved
+        return index, any(mtime <= listed - UNSETTLED_NS for mtime, listed in moved.values())
+    return _updated(index, keep, read, torn, {**index.shards, **moved}), True
+
+
+def _by_shard(index: Index, moved: Iterable[str]) -> dict[str, list[tuple[int, str, int]]]:
+    """The known rows of some shards: (row, id, attempt)."""
+    found: dict[str, list[tuple[int, str, int]]] = {}
+    if not len(index):
+        return found
+    first = np.searchsorted(index.light["high"], np.arange(256, dtype=np.uint64) << np.uint64(56))
+    bounds = [*first.tolist(), len(index)]
+    for name in moved:
+        shard = int(name, 16)
+        part = index.light[bounds[shard] : bounds[shard + 1]]
+        found[name] = [
+            (bounds[shard] + place, f"{high:016x}{low:016x}", attempt)
+            for place, (high, low, attempt) in enumerate(
+                zip(part["high"].tolist(), part["low"].tolist(), part["attempt"].tolist(), strict=True)
+            )
+        ]
+    return found
+
+
+def _newest_attempts(shard: str) -> dict[str, list[int]]:
+    """For each id in a shard its attempts, newest first."""
+    found: dict[str, list[int]] = {}
+    for name in os.listdir(shard):
+        parsed = Layout.run_name(name)
+        if parsed:
+            found.setdefault(parsed[0], []).append(parsed[1])
+    for attempts in found.values():
+        if len(attempts) > 1:
+            attempts.sort(reverse=True)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A run as it is read: the bytes of its `run.json`, and what the light columns need of them."""
+
+    id: str
+    attempt: int
+    data: bytes
+    task: str
+    code: str
+    digest: int
+    inputs: int
+    family: int
+    length: float
+    seconds: float
+    started: float
+
+
+def _read(folder: str, id: str, attempt: int) -> Entry | None:
+    """A run, from its folder; None where its `run.json` is torn."""
+    try:
+        handle = os.open(f"{folder}/{RUN_FILE}", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        data = os.read(handle, 1 << 16)
+        while len(data) % (1 << 16) == 0 and (more := os.read(handle, 1 << 20)):
+            data += more
+        raw = orjson.loads(data)
+        return Entry(
+            id,
+            attempt,
+            data,
+            f"{raw['study']}/{raw['task']}",
+            raw.get("code", ""),
+            _number(raw["digest"]),
+            inputs_digest([_number(one[2]) for one in raw.get("read", ())]),
+            _number(raw.get("family", "")),
+            raw.get("length", np.nan),
+            raw.get("seconds", 0.0),
+            raw.get("started", 0.0),
+        )
+    except (OSError, ValueError, TypeError, KeyError, IndexError):
+        return None
+    finally:
+        os.close(handle)
+
+
+def _number(digest: str) -> int:
+    """The first 64 bits of a hash in hexadecimal digits; 0 for none."""
+    return int(digest[:16] or "0", 16)
+
+
+def _updated(
+    index: Index,
+    keep: NDArray[np.bool_],
+    read: Sequence[Entry],
+    torn: list[str],
+    shards: dict[str, tuple[int, int]],
+) -> Index:
+    codes = {code: place for place, code in enumerate(index.codes)}
+    tasks = {task: place for place, task in enumerate(index.tasks)}
+    new = np.zeros(len(read), LIGHT)
+    if read:
+        new["high"], new["low"] = split_ids([bytes.fromhex(one.id) for one in read])
+    new["task"] = [tasks.setdefault(one.task, len(tasks)) for one in read]
+    new["code"] = [codes.setdefault(one.code, len(codes)) for one in read]
+    new["size"] = [len(one.data) for one in read]
+    for name in ("attempt", "digest", "inputs", "family", "length", "seconds", "started"):
+        new[name] = [getattr(one, name) for one in read]
+    old_rows = np.flatnonzero(keep)
+    light = np.concatenate([index.light[old_rows], new])
+    order = np.lexsort((light["low"], light["high"]))
+    # The bytes of new runs are not in the pack before it is written: keep them by row.
+    position = np.empty(len(light), np.int64)
+    position[order] = np.arange(len(light))
+    fresh = {int(position[len(old_rows) + place]): one.data for place, one in enumerate(read)}
+    for row, data in index.fresh.items():
+        if keep[row]:
+            fresh[int(position[np.searchsorted(old_rows, row)])] = data
+    return Index(light[order], list(codes), list(tasks), shards, torn, index.pack, fresh)
+
+
+def save(layout: Layout, index: Index) -> None:
+    """Replace the snapshot on disk. A store that cannot be written keeps the old one."""
+    with contextlib.suppress(OSError):
+        layout.index.mkdir(parents=True, exist_ok=True)
+        if index.saved and not index.fresh:
+            _write_manifest(layout, index, *index.saved)
+            return
+        token = secrets.token_hex(6)
+        light, pack = f"light-{token}.npy", f"pack-{token}"
+        try:
+            _write(layout, index, light, pack)
+        except OSError:
+            for name in (light, pack):
+                (layout.index / name).unlink(missing_ok=True)
+            raise
+        for entry in os.scandir(layout.index):
+            if token not in entry.name and entry.name != MANIFEST and _is_old(entry):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    """Whether a superseded file may go: another process may have opened the manifest a moment ago."""
+    return time.time() - entry.stat().st_mtime > 5
+
+
+def _write(layout: Layout, index: Index, light_name: str, pack_name: str) -> None:
+    light = index.light.copy()
+    start = 0
+    starts = []
+    with (layout.index / pack_name).open("wb") as file:
+        for row in range(len(index)):
+            starts.append(start)
+            start += file.write(index.raw(row))
+    light["start"] = starts
+    np.save(layout.index / light_name, light)
+    reached("index.written")
+    _write_manifest(layout, index, light_name, pack_name)
+    reached("index.replaced")
+    index.light, index.pack, index.fresh, index._mapped = light, layout.index / pack_name, {}, None
+    index.saved = (light_name, pack_name)
+
+
+def _write_manifest(layout: Layout, index: Index, light_name: str, pack_name: str) -> None:
+    manifest = {
+        "format": INDEX_FORMAT,
+        "runs": len(index),
+        "bytes": (layout.index / pack_name).stat().st_size,
+        "light": light_name,
+        "pack": pack_name,
+        "codes": index.codes,
+        "tasks": index.tasks,
+        "shards": index.shards,
+        "torn": index.torn,
+    }
+    partial = layout.index / f".{secrets.token_hex(6)}"
+    partial.write_bytes(orjson.dumps(manifest))
+    os.replace(partial, layout.index / MANIFEST)

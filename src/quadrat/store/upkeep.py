@@ -1,0 +1,159 @@
+"""Upkeep: check what is there (`verify`), and find what may go (`gc`). Finding deletes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from quadrat.core.content import sha256, size
+from quadrat.store import failures
+from quadrat.store.layout import SHARDS, Layout
+from quadrat.store.lease import owner_alive
+from quadrat.store.record import RUN_FILE, Record
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a run: which one, which file, what, and what to do about it."""
+
+    id: str
+    path: str
+    what: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that may go: why, where, how many bytes."""
+
+    kind: str
+    path: Path
+    size: int
+
+
+def run_folders(layout: Layout) -> Iterator[tuple[str, int, Path]]:
+    """Every committed attempt: id, attempt, folder."""
+    for shard in SHARDS:
+        with contextlib.suppress(FileNotFoundError):
+            for name in sorted(os.listdir(layout.shard(shard))):
+                parsed = Layout.run_name(name)
+                if parsed:
+                    yield *parsed, layout.shard(shard) / name
+
+
+def verify(layout: Layout, *, checksums: bool = True) -> Iterator[tuple[str, Problem | None]]:
+    """Check every run: its record parses, its artifacts are there, of the right size and checksum.
+
+    Yields:
+        (id, problem or None) as it goes, for a progress bar.
+    """
+    for id, attempt, folder in run_folders(layout):
+        problem = _check(id, attempt, folder, checksums)
+        yield id, problem
+
+
+def _check(id: str, attempt: int, folder: Path, checksums: bool) -> Problem | None:
+    again = f"set it aside with `quadrat quarantine {id[:12]}`, then `quadrat run` makes it again"
+    try:
+        record = Record.load(folder)
+    except FileNotFoundError:
+        return Problem(id, str(folder / RUN_FILE), "is missing", again)
+    except (OSError, ValueError, TypeError) as error:
+        return Problem(id, str(folder / RUN_FILE), f"cannot be read ({type(error).__name__}: torn?)", again)
+    if (record.id, record.attempt) != (id, attempt):
+        return Problem(id, str(folder), f"holds the record of {record.id}.{record.attempt}", again)
+    for artifact in record.artifacts.values():
+        path = folder / artifact.path
+        if not path.exists():
+            if artifact.temp:
+                continue  # gone with its last reader, as declared
+            return Problem(id, str(path), "is missing", again)
+        found = size(path)
+        if found != artifact.size:
+            what = "is truncated" if found < artifact.size else "has grown"
+            return Problem(id, str(path), f"{what} ({found} of {artifact.size} bytes)", again)
+        if checksums and sha256(path) != artifact.sha256:
+            return Problem(id, str(path), "has other bytes than when it was committed (checksum)", again)
+    return None
+
+
+def leftovers(layout: Layout) -> Iterator[Leftover]:
+    """What nobody needs any more: replaced attempts, and what dead processes left behind."""
+    newest: dict[str, int] = {}
+    attempts = [(id, attempt, folder) for id, attempt, folder in run_folders(layout)]
+    for id, attempt, _ in attempts:
+        newest[id] = max(newest.get(id, 0), attempt)
+    for id, attempt, folder in attempts:
+        if attempt < newest[id] and _is_valid(layout.run(id, newest[id])):
+            yield Leftover("replaced attempt", folder, size(folder))
+    yield from dead_leftovers(layout)
+    for folder in _entries(layout.home / "scratch"):
+        if folder.name in newest:
+            yield Leftover("scratch of a finished run", folder, size(folder))
+
+
+def dead_leftovers(layout: Layout) -> Iterator[Leftover]:
+    """Staging folders, logs, claims and leases of processes that are gone."""
+    alive = live_owners(layout)
+    for shard in SHARDS:
+        with contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(layout.shard(shard)):
+                owner = Layout.staging_owner(entry.name)
+                if owner is not None and owner not in alive:
+                    yield Leftover("staging of a dead process", Path(entry.path), size(Path(entry.path)))
+    for folder in _entries(layout.home / "live"):
+        if folder.name not in alive:
+            yield Leftover("live log of a dead process", folder, size(folder))
+    for lease in _entries(layout.dead_leases):
+        yield Leftover("lease of a dead process", lease, size(lease))
+    inodes = {entry.inode() for entry in os.scandir(layout.leases)} if layout.leases.exists() else set()
+    for claim in _entries(layout.claims):
+        with contextlib.suppress(FileNotFoundError):
+            if claim.stat().st_ino not in inodes:
+                yield Leftover("claim of a dead process", claim, 0)
+
+
+def live_owners(layout: Layout) -> set[str]:
+    """The processes that are at work on the store; those found dead are declared so."""
+    alive = set()
+    for lease in _entries(layout.leases):
+        if lease.is_dir() or lease.name.startswith("."):
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            if owner_alive(layout, lease.name, orjson.loads(lease.read_bytes())):
+                alive.add(lease.name)
+    return alive
+
+
+def remove(leftover: Leftover) -> None:
+    """Take a leftover away."""
+    if leftover.path.is_dir():
+        shutil.rmtree(leftover.path, ignore_errors=True)
+    else:
+        leftover.path.unlink(missing_ok=True)
+
+
+def drop_run(layout: Layout, id: str, folder: Path) -> None:
+    """Take a finished run away, and its record of failure."""
+    shutil.rmtree(folder)
+    failures.forget(layout, id)
+
+
+def _is_valid(folder: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        Record.load(folder)
+        return True
+    return False
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []

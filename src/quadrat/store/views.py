@@ -1,0 +1,77 @@
+"""Views: readable names for artifacts of runs, as hard links. They can be thrown away and made again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from quadrat.core.errors import BadInput
+
+MAX_NAME = 255
+
+
+class _Values(string.Formatter):
+    """Fills a template whose names may have dots in them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
+        return self._values[field_name], field_name
+
+
+def template_names(template: str) -> list[str]:
+    """The names that a template asks for.
+
+    Raises:
+        BadInput: for a template that does not parse.
+    """
+    try:
+        return [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        raise BadInput(f"the view '{template}' does not parse: {error}") from None
+
+
+def view_name(template: str, values: Mapping[str, Any]) -> str:
+    """A template filled with values: "{seed:04d}", "{target.id:.12}". A slash in a value becomes an underscore."""
+    safe = {name: value.replace("/", "_") if isinstance(value, str) else value for name, value in values.items()}
+    try:
+        name = _Values(safe).vformat(template, (), safe)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"the view '{template}' does not take its values: {error}") from None
+    for part in Path(name).parts:
+        if len(part.encode()) > MAX_NAME:
+            raise BadInput(f"the view's name '{part[:60]}…' is longer than {MAX_NAME} bytes", hint="use {id:.12} in it")
+    return name
+
+
+def link(source: Path, target: Path, committed: float) -> bool:
+    """Make `target` a link to an artifact, in place of what was there; False where it is one already.
+
+    A hard link, so that it is the file itself for every tool; a symbolic one where the file system cannot.
+    """
+    try:
+        if os.path.samestat(os.stat(source), os.stat(target)):
+            return False
+    except FileNotFoundError:
+        pass
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{secrets.token_hex(4)}.link")
+    try:
+        if source.is_dir():
+            os.symlink(source, partial)
+        else:
+            os.link(source, partial)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+            raise
+        os.symlink(source, partial)
+    if partial.is_symlink():
+        os.utime(partial, (committed, committed), follow_symlinks=False)
+    os.replace(partial, target)
+    return True
