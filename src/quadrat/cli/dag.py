@@ -1,0 +1,102 @@
+"""`quadrat dag`: the graph of tasks, with counts."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session
+
+if TYPE_CHECKING:
+    from quadrat.plan.plan import Plan
+
+FORMATS = ("mermaid", "dot", "svg")
+
+
+def dag(
+    study: StudyArgument,
+    overrides: OverridesArgument = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="mermaid, dot, or svg.")] = "mermaid",
+) -> None:
+    """Draw the tasks of a study, with how many runs each has.
+
+    Examples:
+      quadrat dag mnist_fgsm
+
+      quadrat dag mnist_fgsm --format svg > dag.svg
+    """
+    from quadrat.core.errors import unknown
+
+    if form not in FORMATS:
+        raise unknown("format", form, FORMATS)
+    plan = make_session(study, overrides, store=store, config=config).plan()
+    print({"mermaid": mermaid, "dot": dot, "svg": svg}[form](plan))
+
+
+def nodes(plan: Plan) -> list[tuple[str, str, str]]:
+    """Each task with its label and a colour: finished, partly, or not begun."""
+    found = []
+    for name, one in plan.tasks.items():
+        counts = one.counts()
+        share = counts["finished"] / counts["runs"] if counts["runs"] else 0
+        colour = "#c7e9c0" if share == 1 else "#fdd0a2" if share else "#deebf7"
+        found.append((name, f"{counts['runs']:,} runs, {counts['finished']:,} finished", colour))
+    return found
+
+
+def edges(plan: Plan) -> list[tuple[str, str, str]]:
+    """Each upstream with its reader and what is said at the arrow: how it gathers."""
+    found = []
+    for name, one in plan.tasks.items():
+        for link in one.task.inputs:
+            gather = link.gather
+            text = ""
+            if gather is not None:
+                text = f"{type(gather).__name__.lower()} {', '.join(gather.names) or 'nothing'}"
+            if link.when is not None:
+                text = "when"
+            found.append((link.name, name, text))
+    return found
+
+
+def mermaid(plan: Plan) -> str:
+    """The graph for Markdown pages."""
+    lines = ["flowchart LR"]
+    lines += [f'  {name}["{name}<br/>{label}"]' for name, label, _ in nodes(plan)]
+    lines += [f"  {one} -->|{text}| {other}" if text else f"  {one} --> {other}" for one, other, text in edges(plan)]
+    lines += [f"  style {name} fill:{colour}" for name, _, colour in nodes(plan)]
+    return "\n".join(lines)
+
+
+def dot(plan: Plan) -> str:
+    """The graph for Graphviz."""
+    lines = [
+        f'digraph "{plan.study.name}" {{',
+        "  rankdir=LR;",
+        '  node [shape=box, style="rounded,filled", fontname="Helvetica"];',
+    ]
+    lines += [f'  "{name}" [label="{name}\\n{label}", fillcolor="{colour}"];' for name, label, colour in nodes(plan)]
+    lines += [
+        f'  "{one}" -> "{other}" [label="{text}", fontname="Helvetica", fontsize=10];'
+        for one, other, text in edges(plan)
+    ]
+    return "\n".join([*lines, "}"])
+
+
+def svg(plan: Plan) -> str:
+    """The graph as a picture, drawn by Graphviz where it is installed."""
+    from quadrat.core.errors import BadInput
+
+    program = shutil.which("dot")
+    if program is None:
+        raise BadInput(
+            "an svg is drawn by Graphviz, whose program `dot` is not installed",
+            hint="install graphviz, or use --format mermaid or dot",
+        )
+    done = subprocess.run([program, "-Tsvg"], input=dot(plan), capture_output=True, text=True, check=True)
+    return done.stdout

@@ -1,0 +1,41 @@
+"""How failures are shown: grouped by cause, with the first of each in full."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quadrat.cli.common import plural, say
+
+if TYPE_CHECKING:
+    from quadrat.store.failures import Failure
+
+SHOWN = 5
+
+
+def show_failures(failures: Sequence[Failure], blocked: int) -> None:
+    """Failures by cause, most frequent first."""
+    causes: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in failures:
+        causes.setdefault((failure.task, failure.kind, failure.message), []).append(failure)
+    ordered = sorted(causes.items(), key=lambda cause: -len(cause[1]))
+    for (task, kind, message), members in ordered[:SHOWN]:
+        label = "" if kind == "error" else f" ({kind})"
+        say(f"\nFAILED {plural(len(members), 'run')} of {task}{label}: {message}")
+        show_one(members[0])
+    if len(ordered) > SHOWN:
+        say(f"\n… and {plural(len(ordered) - SHOWN, 'more cause')}: `quadrat logs RUN` shows each")
+    if blocked:
+        say(f"\n{plural(blocked, 'run')} that needed them did not run")
+
+
+def show_one(failure: Failure) -> None:
+    """One failure: parameters, the user's frames, the end of the log, how to rerun it alone."""
+    params = ", ".join(f"{name}={value}" for name, value in {**failure.chain, **failure.params}.items())
+    say(f"  run {failure.id[:12]}: {params}")
+    for text in (failure.traceback, failure.log):
+        lines = text.rstrip().splitlines()
+        if lines:
+            print("\n".join(f"    {line}" for line in lines[-20:]), file=sys.stderr)
+    say(f"  rerun it alone: {failure.rerun}")
