@@ -24,6 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## train and attack on real digits; a second time nothing is left to run
 	@$(BIN)/quadrat run mnist_fgsm --store $(DEMO_STORE)
+	@$(BIN)/quadrat results mnist_fgsm attack --over seed --store $(DEMO_STORE)
 
 test: lint ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
 	@echo "── pytest"

@@ -1,4 +1,4 @@
-"""Every example of README.md and docs/*.md is run, in the order of its page, in one empty folder for each page.
+"""Every example of README.md and docs/**/*.md is run, in the order of its page, in one empty folder for each page.
 
 - ```` ```python ```` runs; the blocks of a page share their names.
 - ```` ```python file=study.py ```` is written to that file instead, for the commands below it.
@@ -23,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if page.exists()]
+PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if page.exists()]
 FENCE = re.compile(
     r"^(?P<ticks>`{3,})(?P<language>python|console)(?P<tags>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)[ ]*$",
     re.MULTILINE | re.DOTALL,

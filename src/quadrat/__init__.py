@@ -8,6 +8,8 @@ study = qd.Study("example")
 def train(learning_rate: float = 1e-3, seed: int = 0) -> dict: ...
 """
 
+from typing import TYPE_CHECKING, Any
+
 from quadrat.core.errors import BadInput, QuadratError
 from quadrat.core.markers import by, follow, neutral, off_id, over, was, when
 from quadrat.core.params import Params
@@ -16,6 +18,9 @@ from quadrat.core.result import Done, Failed, File, Many, Result, Temp
 from quadrat.core.run import Run
 from quadrat.core.study import Study
 from quadrat.space.algebra import Space, grid, label, points
+
+if TYPE_CHECKING:
+    from quadrat.api import open  # noqa: A004 - qd.open is what it is called
 
 __version__ = "0.1.0"
 
@@ -39,8 +44,18 @@ __all__ = [
     "label",
     "neutral",
     "off_id",
+    "open",
     "over",
     "points",
     "was",
     "when",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`quadrat.open` brings in what reads stores; a study that only declares need not pay for it."""
+    if name == "open":
+        from quadrat.api import open as opened
+
+        return opened
+    raise AttributeError(f"module 'quadrat' has no attribute '{name}'")

@@ -22,7 +22,8 @@ def debug_run(store: Store, id: str, study: str | None, *, pdb: bool) -> Failure
     """Run one run again without committing it.
 
     Args:
-        store: the store; id: the whole id.
+        store: the store.
+        id: the whole id.
         study: where the study is, if not where it was.
         pdb: open a debugger where it raises.
 

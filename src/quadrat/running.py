@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quadrat.core.errors import BadInput
+from quadrat.core.errors import BadInput, unknown
+from quadrat.core.fingerprint import own_modules
 from quadrat.execution.base import Context, Executor
 from quadrat.execution.inline import InlineExecutor
 from quadrat.execution.pool import PoolExecutor
@@ -18,9 +21,10 @@ from quadrat.execution.provenance import environment, git_state
 from quadrat.execution.scheduler import Options, Scheduler, Tally
 from quadrat.plan.plan import Plan, Reason
 from quadrat.session import Session, in_memory, on_interrupt
+from quadrat.settings import EXECUTORS
 from quadrat.store.commit import disk_error
 from quadrat.store.lease import Lease
-from quadrat.store.upkeep import dead_leftovers, remove
+from quadrat.store.upkeep import Leftover, dead_leftovers, remove
 from quadrat.viewing import Linker
 
 
@@ -37,7 +41,7 @@ class How:
     jobs: int | None = None
     executor: str | None = None
     pdb: bool = False
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
 
 
 def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, Any], None] | None = None) -> Tally:
@@ -51,13 +55,17 @@ def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, An
         StoreError: where the store cannot be written.
     """
     _check_upstreams(plan)
+    kind = _executor_kind(session, how)
     listen = listener or (lambda event, value: None)
     linker = Linker(session, plan)
     linker.check()
     if not any(one.to_run.any() for one in plan.tasks.values() if one.active):
         if session.store.exists:
+            _reap(session, listen)
             linker.link_finished()
+            listen("views", linker.made)
         return Tally()
+    _check_tasks(plan)
     session.store.prepare()
     session.store.refresh()
     layout = session.store.layout
@@ -66,26 +74,31 @@ def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, An
     except OSError as error:
         raise disk_error(error, layout) from None
     try:
-        _reap(session, listen)
-        executor = _executor(session, plan, how, lease)
+        _reap(session, listen, own=lease.owner)
+        context = _context(session, plan, lease)
+        executor = _executor(session, kind, how, context)
 
         def hear(event: str, value: Any) -> None:
             if event == "done":
                 linker.link(value[0], value[1].attempt)
             listen(event, value)
 
-        scheduler = Scheduler(plan, session.store, executor, _contexts(session, lease), lease, how.options, hear)
+        scheduler = Scheduler(plan, session.store, executor, context, lease, how.options, hear)
         listen("start", scheduler)
         try:
             with on_interrupt(scheduler.interrupt):
                 tally = scheduler.run()
+        except BrokenPipeError:
+            raise  # whoever read what we print has gone: no fault of the store
         except OSError as error:
             raise disk_error(error, layout) from None
         linker.link_finished()
+        listen("views", linker.made)
         return tally
     finally:
         lease.release()
-        session.store.refresh()
+        with contextlib.suppress(OSError):  # a cache; and if the store is gone, that is the error to be told
+            session.store.refresh()
 
 
 def _check_upstreams(plan: Plan) -> None:
@@ -103,32 +116,34 @@ def _check_upstreams(plan: Plan) -> None:
             )
 
 
-def _reap(session: Session, listen: Callable[[str, Any], None]) -> None:
+def _check_tasks(plan: Plan) -> None:
+    """Make the checks that tasks declare, of every point that is to be run."""
+    for one in plan.tasks.values():
+        check = one.task.check
+        if check is None or not one.active:
+            continue
+        for point in sorted(set(one.made.point[one.to_run].tolist())):
+            arguments = one.task.arguments(one.made.points[point])
+            wanted = inspect.signature(check).parameters
+            check(**{name: value for name, value in arguments.items() if name in wanted})
+
+
+def _reap(session: Session, listen: Callable[[str, Any], None], own: str = "") -> None:
     """Take away what dead processes left in staging, and say so."""
     layout = session.store.layout
-    others = [name for name in os.listdir(layout.leases) if name != "dead" and not name.startswith(".")]
-    if len(others) <= 1 and not os.listdir(layout.dead_leases):
-        return
-    gone = list(dead_leftovers(layout))
-    for leftover in gone:
-        remove(leftover)
+    gone: list[Leftover] = []
+    with contextlib.suppress(OSError):  # a store that can only be read, or a copy without its empty folders
+        others = {name for name in os.listdir(layout.leases) if not name.startswith(".")} - {"dead", own}
+        if others or os.listdir(layout.dead_leases):
+            gone += dead_leftovers(layout)
+        for leftover in gone:
+            remove(leftover)
     staged = sum(leftover.kind.startswith("staging") for leftover in gone)
     if staged:
         listen("reaped", staged)
 
 
-_CONTEXTS: dict[str, Context] = {}
-
-
-def _contexts(session: Session, lease: Lease) -> Context:
-    found = _CONTEXTS.get(lease.owner)
-    if found is None:
-        _CONTEXTS.clear()
-        found = _CONTEXTS[lease.owner] = _context(session, lease)
-    return found
-
-
-def _context(session: Session, lease: Lease) -> Context:
+def _context(session: Session, plan: Plan, lease: Lease) -> Context:
     store = session.store
     request = session.request
     kept = store.keep_plan(
@@ -157,6 +172,7 @@ def _context(session: Session, lease: Lease) -> Context:
         plan=kept,
         command=rerun_command(session),
         preload=session.study.preload,
+        modules=tuple(own_modules(session.study, (one.task for one in plan.tasks.values() if one.to_run.any()))),
         durable=session.settings.durable,
     )
 
@@ -170,18 +186,22 @@ def rerun_command(session: Session) -> str:
     )
 
 
-def _executor(session: Session, plan: Plan, how: How, lease: Lease) -> Executor:
-    context = _contexts(session, lease)
+def _executor_kind(session: Session, how: How) -> str:
     kind = "inline" if how.pdb else how.executor or session.settings.executor
-    if kind == "inline":
-        return InlineExecutor(context, pdb=how.pdb)
-    if in_memory(session.loaded.ref):
+    if kind not in EXECUTORS:
+        raise unknown("executor", kind, EXECUTORS)
+    if kind != "inline" and in_memory(session.loaded.ref):
         raise BadInput(
             f"study '{session.study.name}' is defined in this session, where workers cannot load it",
             hint="run it with executor='inline', or put it into a file and open that",
         )
-    jobs = how.jobs or session.settings.jobs or cores()
-    return PoolExecutor(context, jobs, gpus=_devices())
+    return kind
+
+
+def _executor(session: Session, kind: str, how: How, context: Context) -> Executor:
+    if kind == "inline":
+        return InlineExecutor(context, pdb=how.pdb)
+    return PoolExecutor(context, how.jobs or session.settings.jobs or cores(), gpus=_devices())
 
 
 def cores() -> int:

@@ -6,8 +6,9 @@ The command line and the Python interface both go through here; nothing else joi
 from __future__ import annotations
 
 import os
+import re
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,37 +17,20 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-import pydantic
 from numpy.typing import NDArray
 
-from quadrat.config import Override, compose, is_group, parse_overrides
-from quadrat.core.errors import BadInput, ConfigError, unknown
+from quadrat.config import Override, compose, is_group, merge, parse_overrides
+from quadrat.core.errors import BadInput
 from quadrat.core.fingerprint import fingerprints
 from quadrat.core.loading import Loaded, StudyRef, find_study, remember
 from quadrat.core.names import Names
-from quadrat.core.params import Invalid, Params, validate
-from quadrat.core.resources import Resources
 from quadrat.core.study import Study
-from quadrat.plan.plan import RERUN_KINDS, Plan, TaskPlan, Wish, build_plan, needed_tasks
+from quadrat.plan.plan import Plan, TaskPlan, Wish, build_plan, needed_tasks
+from quadrat.settings import Settings, check_rerun, read_settings, with_resources
 from quadrat.space.expand import Expansion
 from quadrat.store.store import Store
 
 STORE_VARIABLE = "QUADRAT_STORE"
-
-
-class Settings(Params):
-    """The library's own settings: keys of a configuration that are no parameters."""
-
-    rerun: str | list[str] = "failed"
-    """Which runs to run again: failed, outdated, all, none."""
-    jobs: int | None = pydantic.Field(default=None, ge=1)
-    """How many workers; the machine's cores where it is not said."""
-    executor: str = "pool"
-    """Where runs run: pool, or inline (in this process)."""
-    durable: bool = False
-    """Whether a commit also survives a power loss."""
-    resources: dict[str, dict[str, Any]] = {}
-    """Resources of tasks, in place of those declared: {train: {cpus: 2}}."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +89,15 @@ class Session:
         own: dict[str, Any] = {}
         wheres: dict[str, str] = {}
         for one in parse_overrides(self.request.overrides):
-            if one.key in Settings.model_fields and not self.names.lookup(one.key):
-                own[one.key] = list(one.values) if one.values is not None else one.value
-                wheres[one.key] = f"command line: {one.text}"
-            elif one.values is None and self.conf_dir is not None and is_group(self.conf_dir, one.key):
-                groups.append(one.text)
+            head, *inner = one.key.split(".")
+            if head in Settings.model_fields and not self.names.lookup(head):
+                value = list(one.values) if one.values is not None else one.value
+                for step in reversed(inner):
+                    value = {step: value}
+                own = merge(own, {head: value})
+                wheres[head] = f"command line: {one.text}"
+            elif self.conf_dir is not None and is_group(self.conf_dir, one.key):
+                groups.append(_one_choice(one))
             else:
                 overrides.append(one)
         return overrides, groups, own, wheres
@@ -121,7 +109,7 @@ class Session:
         return folder if folder is not None and folder.is_dir() else None
 
     @cached_property
-    def _configured(self) -> tuple[Expansion, Settings]:
+    def _configured(self) -> tuple[Expansion, Settings, Study]:
         overrides, groups, own, wheres = self._parsed
         has_config = self.conf_dir is not None and (self.conf_dir / f"{self.study.config}.yaml").is_file()
         composed = compose(
@@ -130,10 +118,14 @@ class Session:
         values = dict(composed.values)
         for name in Settings.model_fields:
             if name in values and not self.names.lookup(name):
-                own.setdefault(name, values.pop(name))
-                wheres.setdefault(name, composed.origin((name,)) or "")
-        settings = _settings(own, wheres)
-        return Expansion(self.study, self.names, values, composed.origin, overrides), settings
+                own = merge({name: values.pop(name)}, own)
+
+        def origin(path: tuple[str, ...]) -> str | None:
+            return wheres.get(path[0]) or composed.origin(path)
+
+        settings = read_settings(own, origin)
+        expansion = Expansion(self.study, self.names, values, composed.origin, overrides, list(Settings.model_fields))
+        return expansion, settings, with_resources(self.study, settings, origin)
 
     @property
     def expansion(self) -> Expansion:
@@ -148,13 +140,8 @@ class Session:
     @cached_property
     def wish(self) -> Wish:
         """What of the study is wanted."""
-        rerun = self.request.rerun
-        if rerun is None:
-            told = self.settings.rerun
-            rerun = (told,) if isinstance(told, str) else tuple(told)
-        for kind in rerun:
-            if kind not in RERUN_KINDS:
-                raise unknown("kind of rerun", kind, RERUN_KINDS)
+        rerun = self.request.rerun if self.request.rerun is not None else self.settings.rerun_kinds
+        check_rerun(rerun, "--rerun" if self.request.rerun is not None else None)
         kinds = frozenset(rerun) | ({"failed"} if "none" not in rerun else set())
         return Wish(
             only=None if self.request.only is None else tuple(self.study.select(self.request.only)),
@@ -169,12 +156,12 @@ class Session:
         return fingerprints(self.study)
 
     def plan(self, *, write_index: bool = False) -> Plan:
-        """The plan of the request, against what the store holds now. Pure, but for the index where that is asked for."""
-        self._apply_resources()
-        tasks = needed_tasks(self.study, self.wish)
+        """The plan of the request, against what the store holds now. Pure, but for the index where asked for."""
+        study = self._configured[2]
+        tasks = needed_tasks(study, self.wish)
         points = self.expansion.points(tasks)
         plan = build_plan(
-            self.study,
+            study,
             self.names,
             points,
             self.wish,
@@ -186,18 +173,6 @@ class Session:
         if self.wish.where and not any(one.size for one in plan.tasks.values()):
             raise BadInput(f"no run passes {' and '.join(text for _, _, text in self.wish.where)}")
         return plan
-
-    def _apply_resources(self) -> None:
-        for name, given in self.settings.resources.items():
-            if name not in self.study.tasks:
-                raise unknown("task", name, list(self.study.tasks), where="resources")
-            task = self.study.tasks[name]
-            fields = Resources.__dataclass_fields__
-            for key in given:
-                if key not in fields:
-                    raise unknown("resource", key, list(fields), where=f"resources.{name}")
-            merged = {key: getattr(task.resources, key) for key in fields} | given
-            task.resources = Resources.of(**merged)
 
     def _lacks_temps(self, one: TaskPlan, runs: Sequence[int]) -> NDArray[np.bool_]:
         """Which finished runs lack temporary artifacts by now."""
@@ -226,16 +201,19 @@ def store_path(given: str | Path | None) -> Path:
     return Path(given or os.environ.get(STORE_VARIABLE) or "runs")
 
 
-def _settings(given: Mapping[str, Any], wheres: Mapping[str, str]) -> Settings:
-    try:
-        settings = validate(Settings, given)
-    except Invalid as error:
-        problem = error.problems[0]
-        where = wheres.get(problem.path[0]) or None
-        raise ConfigError(f"setting '{'.'.join(problem.path)}': {problem.message}", where=where) from None
-    if settings.executor not in ("pool", "inline"):
-        raise unknown("executor", settings.executor, ["pool", "inline"], where=wheres.get("executor") or None)
-    return settings
+def _one_choice(one: Override) -> str:
+    """The override of a group of configuration files.
+
+    Raises:
+        BadInput: for more than one choice.
+    """
+    if one.values is None:
+        return one.text
+    raise BadInput(
+        f"'{one.key}' is a group of configuration files, which gives one choice a request",
+        where=f"command line: {one.text}",
+        hint=f"run it once for each: {one.key}={one.values[0]}, then {one.key}={one.values[-1]}; one store keeps both",
+    )
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -254,7 +232,8 @@ def selection(names: Names, text: str, expansion: Expansion | None = None) -> tu
     Raises:
         BadInput: for a name that does not exist, or a form that is none of these.
     """
-    operator = next((one for one in _OPERATORS if one in text), None)
+    found = re.search("|".join(map(re.escape, _OPERATORS)), text)  # the leftmost; of two that begin there the longer
+    operator = found[0] if found else None
     if operator is None:
         raise BadInput(f"'{text}' selects nothing", hint="write name=value, name=a,b, name!=a, name<a, name>=a")
     name, _, rest = text.partition(operator)

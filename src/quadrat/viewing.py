@@ -26,9 +26,21 @@ class Linker:
         self._session = session
         self._plan = plan
         self._names: dict[tuple[str, int], list[tuple[View, str]]] = {}
+        self._linked: dict[str, str] = {}
         for view in session.study.views:
             if view.task in plan.tasks:
                 self._name(view)
+
+    @property
+    def made(self) -> list[str]:
+        """The names that there are links for, a folder with a star for a template that gave many."""
+        by_template: dict[str, list[str]] = {}
+        for name, template in self._linked.items():
+            by_template.setdefault(template, []).append(name)
+        return [
+            names[0] if len(names) == 1 else f"{template.split('{')[0].rpartition('/')[0]}/* ({len(names)})"
+            for template, names in by_template.items()
+        ]
 
     def check(self) -> None:
         """Make sure that no two runs have one name."""
@@ -89,10 +101,11 @@ class Linker:
             artifact = record.artifacts.get(view.artifact)
             if artifact is not None and (store.folder(record) / artifact.path).exists():
                 link(store.folder(record) / artifact.path, store.root / name, record.started + record.seconds)
+                self._linked[name] = view.template
 
 
 def plan_values(plan: Plan, task: str, run: int) -> dict[str, Any]:
-    """The values of a run by every name that is unambiguous: `id`, `target.id`, `seed`, `train.seed`, `sampler.name`."""
+    """The values of a run by every name that is unambiguous: `id`, `target.id`, `seed`, `train.seed`, `model.depth`."""
     made = plan.tasks[task].made
     rows = made.rows
     row = int((rows.columns[f"@{task}"] == run).argmax())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session
+from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session, plural
 
 if TYPE_CHECKING:
     from quadrat.plan.plan import Plan
@@ -45,7 +43,7 @@ def nodes(plan: Plan) -> list[tuple[str, str, str]]:
         counts = one.counts()
         share = counts["finished"] / counts["runs"] if counts["runs"] else 0
         colour = "#c7e9c0" if share == 1 else "#fdd0a2" if share else "#deebf7"
-        found.append((name, f"{counts['runs']:,} runs, {counts['finished']:,} finished", colour))
+        found.append((name, f"{plural(counts['runs'], 'run')}, {counts['finished']:,} finished", colour))
     return found
 
 
@@ -57,7 +55,7 @@ def edges(plan: Plan) -> list[tuple[str, str, str]]:
             gather = link.gather
             text = ""
             if gather is not None:
-                text = f"{type(gather).__name__.lower()} {', '.join(gather.names) or 'nothing'}"
+                text = f"{type(gather).__name__.lower()} {', '.join(gather.names)}" if gather.names else "all"
             if link.when is not None:
                 text = "when"
             found.append((link.name, name, text))
@@ -89,14 +87,11 @@ def dot(plan: Plan) -> str:
 
 
 def svg(plan: Plan) -> str:
-    """The graph as a picture, drawn by Graphviz where it is installed."""
-    from quadrat.core.errors import BadInput
+    """The graph as a picture: a column for each step of the longest way to a task."""
+    from quadrat.cli.drawing import Box, draw
 
-    program = shutil.which("dot")
-    if program is None:
-        raise BadInput(
-            "an svg is drawn by Graphviz, whose program `dot` is not installed",
-            hint="install graphviz, or use --format mermaid or dot",
-        )
-    done = subprocess.run([program, "-Tsvg"], input=dot(plan), capture_output=True, text=True, check=True)
-    return done.stdout
+    depth: dict[str, int] = {}
+    for name, one in plan.tasks.items():
+        depth[name] = max((depth[link.name] + 1 for link in one.task.inputs), default=0)
+    boxes = [Box(name, label, colour, depth[name]) for name, label, colour in nodes(plan)]
+    return draw(boxes, edges(plan), title=f"{plan.study.name}: tasks and runs")

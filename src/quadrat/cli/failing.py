@@ -34,8 +34,10 @@ def show_one(failure: Failure) -> None:
     """One failure: parameters, the user's frames, the end of the log, how to rerun it alone."""
     params = ", ".join(f"{name}={value}" for name, value in {**failure.chain, **failure.params}.items())
     say(f"  run {failure.id[:12]}: {params}")
-    for text in (failure.traceback, failure.log):
+    for title, text in (("", failure.traceback), ("  it printed:", failure.log)):
         lines = text.rstrip().splitlines()
         if lines:
-            print("\n".join(f"    {line}" for line in lines[-20:]), file=sys.stderr)
+            shown = [title] if title else []
+            shown += [f"    {line}" for line in lines[-20:]]
+            print("\n".join(shown), file=sys.stderr)
     say(f"  rerun it alone: {failure.rerun}")

@@ -88,6 +88,7 @@ def _show_record(store: Store, record: Record, notes: list[dict[str, Any]]) -> N
             "took": f"{duration(record.seconds)} ({duration(record.cpu_seconds)} of CPU)",
             "peak memory": amount(record.peak_memory),
             "host": f"{record.host}, process {record.pid}",
+            "devices": ", ".join(record.devices),
             "code": record.code,
             "git": f"{record.git.get('commit', '')[:12]}{dirty}" if record.git else "",
             "environment": _environment(store, record.environment),
@@ -192,21 +193,15 @@ def quarantine(run: RunArgument, store: StoreOption = None) -> None:
     Examples:
       quadrat quarantine 3fa4
     """
-    from quadrat.store.layout import Layout
-    from quadrat.store.upkeep import run_folders
+    from quadrat.core.errors import RunFailed
 
     found = _store(store)
     id = found.resolve(run)
-    record = found.newest(id)
-    if record is not None:
-        print(f"set aside: {found.quarantine(record)}")
-        return
-    for other, attempt, folder in run_folders(found.layout):  # torn: there is no record to go by
-        if other == id and Layout.run_name(folder.name):
-            target = found.layout.quarantine / f"{id}.{attempt}.torn"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(target)
-            print(f"set aside: {target}")
+    moved = found.quarantine(id)
+    for path in moved:
+        print(f"set aside: {path}")
+    if not moved:
+        raise RunFailed(f"run {id[:12]} is not finished: there is nothing to set aside")
 
 
 def _finished(store: Store, run: str) -> Record:

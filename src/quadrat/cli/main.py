@@ -48,20 +48,25 @@ for _panel, _verbs in VERBS.items():
         app.command(rich_help_panel=_panel)(_verb)
 
 
-@app.callback()
-def options(
-    show_version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
-) -> None:
-    """Options before the verb."""
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         print(f"quadrat {version('quadrat')}")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: bool = typer.Option(
+        False, "--version", help="Print the version.", is_eager=True, callback=_show_version
+    ),
+) -> None:
+    """Options before the verb."""
 
 
 def main() -> None:
     """Run the command line; ends the process."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="quadrat")
     except QuadratError as error:
         say(f"error: {error}")
         sys.exit(error.exit_code)
@@ -71,7 +76,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read our output has seen enough
         sys.exit(0)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - sorted there: the user's mistake, or a fault of ours
         _usage_error(error)
     else:
         sys.exit(code if isinstance(code, int) else 0)

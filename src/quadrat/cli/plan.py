@@ -154,7 +154,9 @@ class Expected:
             from quadrat.running import cores
 
             more = f" (and {plural(self.unknown, 'run')} that no past run tells of)" if self.unknown else ""
-            found.append(f"estimated: {duration(self.seconds / cores())} on {plural(cores(), 'core')}{more}")
+            seconds = self.seconds / cores()
+            shown = duration(seconds) if seconds >= 1 else "under a second"
+            found.append(f"estimated: {shown} on {plural(cores(), 'core')}{more}")
         return found
 
 

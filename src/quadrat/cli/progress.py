@@ -6,14 +6,16 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from quadrat.cli.common import duration, plural, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from quadrat.execution import base
     from quadrat.execution.scheduler import Scheduler, Tally
     from quadrat.plan.plan import Plan
-    from quadrat.session import Session
 
 LINE_SECONDS = 10.0
 
@@ -22,13 +24,12 @@ class Reporter:
     """Listens to a scheduler and shows how it goes. A context manager; call it with (event, value).
 
     Args:
-        session: the session.
         plan: what is run.
         quiet: show nothing.
         plain: no bars (a debugger wants the terminal).
     """
 
-    def __init__(self, session: Session, plan: Plan, *, quiet: bool = False, plain: bool = False) -> None:
+    def __init__(self, plan: Plan, *, quiet: bool = False, plain: bool = False) -> None:
         self._plan = plan
         self._quiet = quiet
         self._bars = sys.stderr.isatty() and not quiet and not plain
@@ -37,7 +38,8 @@ class Reporter:
         self._began = time.monotonic()
         self._last = self._began
         self._failed = 0
-        self._session = session
+        self._told: list[base.Progress] = []
+        self.views: list[str] = []
 
     @property
     def seconds(self) -> float:
@@ -59,6 +61,8 @@ class Reporter:
             self._start(value)
         elif event == "tick":
             self._tick(value)
+        elif event == "progress":
+            self._told = value
         elif event == "output":
             self._output(value)
         elif event == "failed":
@@ -69,6 +73,8 @@ class Reporter:
             self._line(f"trying again: {value.task} {value.id[:12]}: {value.message}")
         elif event == "reaped":
             self._line(f"took away what {plural(value, 'attempt')} of processes that are gone left behind")
+        elif event == "views":
+            self.views = value
         elif event == "canary":
             self._line("canary: one run of each task works; going on with the rest")
 
@@ -111,6 +117,8 @@ class Reporter:
                 note = f"[red]{tally.failed[name]} failed" if tally.failed[name] else ""
                 if tally.waiting_for_others and not tally.running[name]:
                     note += f" [dim]{tally.waiting_for_others} with other processes"
+                told = [how_far(one) for one in self._told if one.task == name]
+                note = " ".join([note, *(f"[dim]{escape(text)}" for text in told[:2])]).strip()
                 self._progress.update(bar, completed=tally.done[name] + failed, note=note)
             return
         now = time.monotonic()
@@ -123,6 +131,7 @@ class Reporter:
             f"{done:,} of {total:,} done in {duration(self.seconds)}"
             + (f", about {duration(left)} left" if left else "")
             + (f", {sum(tally.failed.values()):,} failed" if tally.failures else "")
+            + "".join(f", {one.task} {one.id[:6]} at {how_far(one)}" for one in self._told[:2])
             + (f", {tally.waiting_for_others:,} with other processes" if tally.waiting_for_others else "")
         )
 
@@ -144,3 +153,9 @@ class Reporter:
         else:
             sys.stdout.write(text)
             sys.stdout.flush()
+
+
+def how_far(one: base.Progress) -> str:
+    """How far a run is, for people: "3 of 10 epochs"."""
+    done = f"{one.done:g}" if one.total is None else f"{one.done:g} of {one.total:g}"
+    return f"{done} {one.text}".strip()

@@ -24,6 +24,7 @@ from quadrat.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from quadrat.cli.progress import Reporter
     from quadrat.execution.scheduler import Tally
     from quadrat.plan.plan import Plan
     from quadrat.session import Session
@@ -77,12 +78,12 @@ def run(
     from quadrat.running import How, run_plan
 
     how = How(jobs, executor, pdb, Options(fail_fast=fail_fast, partial=partial, canary=canary))
-    with Reporter(session, plan, quiet=as_json, plain=pdb) as reporter:
+    with Reporter(plan, quiet=as_json, plain=pdb) as reporter:
         tally = run_plan(session, plan, how, reporter)
     if as_json:
         answer(session.plan().counts())
     else:
-        summary(session, plan, tally, reporter.seconds)
+        summary(session, plan, tally, reporter)
     raise typer.Exit(exit_code(plan, tally))
 
 
@@ -90,34 +91,47 @@ def exit_code(plan: Plan, tally: Tally) -> int:
     """0 for all finished, 1 for a run that failed, 130 for a run that was interrupted."""
     if tally.interrupted:
         return 130
-    held = any((one.reason == 7).any() for one in plan.tasks.values() if one.active)
-    return 1 if tally.failures or held or sum(tally.blocked.values()) else 0
+    return 1 if tally.failures or held(plan) or sum(tally.blocked.values()) else 0
 
 
-def summary(session: Session, plan: Plan, tally: Tally, seconds: float) -> None:
+def held(plan: Plan) -> int:
+    """How many runs failed before and are not tried again."""
+    from quadrat.plan.plan import Reason
+
+    return sum(int((one.reason == Reason.HELD).sum()) for one in plan.tasks.values() if one.active)
+
+
+def summary(session: Session, plan: Plan, tally: Tally, reporter: Reporter) -> None:
     """What was done, what failed and why, and what to do next."""
     from quadrat.cli.failing import show_failures
 
     done, total = sum(tally.done.values()), sum(tally.total.values())
     counts = plan.counts()
-    if not total:
+    if not counts["runs"]:
+        print("nothing to run: what was asked for has no runs of its own")
+    elif not total and held(plan):
+        print("nothing to run")
+    elif not total:
         print(f"nothing to run: all {plural(counts['runs'], 'run')} are finished")
     else:
         by_task = ", ".join(f"{count:,} {name}" for name, count in tally.done.items())
-        print(
-            f"{done:,} of {plural(total, 'run')} finished in {duration(seconds)}" + (f" ({by_task})" if by_task else "")
-        )
+        took = duration(reporter.seconds)
+        print(f"{done:,} of {plural(total, 'run')} finished in {took}" + (f" ({by_task})" if by_task else ""))
     if tally.elsewhere:
         print(f"{tally.elsewhere:,} of them by another process on this store")
     if tally.unchanged:
         print(f"{tally.unchanged:,} needed no new run: what they read came out the same")
     blocked = sum(tally.blocked.values())
     show_failures(tally.failures, blocked)
+    if held(plan):
+        say(f"{plural(held(plan), 'run')} failed before and were not tried again: without `--rerun none` they are")
     if tally.canary_failed:
         say("the canary failed: nothing else was started")
     if tally.interrupted:
         say("interrupted: what is finished is kept; run the same command again to go on")
     print(f"store: {session.store.root}")
+    if reporter.views:
+        print(f"views in it: {', '.join(reporter.views)}")
     if counts["outdated"]:
         from quadrat.cli.status import outdated_line
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from quadrat.cli.common import (
     ConfigOption,
     JsonOption,
+    OnlyOption,
     OverridesArgument,
     StoreOption,
     StudyArgument,
+    ToOption,
     WhereOption,
     answer,
     make_session,
@@ -22,6 +24,8 @@ def status(
     store: StoreOption = None,
     config: ConfigOption = None,
     where: WhereOption = None,
+    only: OnlyOption = None,
+    to: ToOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how many runs of each task are finished, to run, failed and outdated.
@@ -30,8 +34,10 @@ def status(
       quadrat status mnist_fgsm
 
       quadrat status mnist_fgsm seed=1,2,3,4 --json
+
+      quadrat status mnist_fgsm --only part_3_train_and_test_command
     """
-    session = make_session(study, overrides, store=store, config=config, where=where)
+    session = make_session(study, overrides, store=store, config=config, where=where, only=only, to=to)
     counts = session.plan(write_index=True).counts()
     if as_json:
         answer(counts)

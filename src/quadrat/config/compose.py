@@ -1,7 +1,7 @@
 """Composition: a study's configuration with its defaults list and groups, and files on top, as one plain tree.
 
-Hydra composes, once per request, and only where there is a defaults list or a group to compose; it reads the files through
-our own reader (`hydra_source`), so that a scalar means the same everywhere.
+Hydra composes, once per request, and only where there is a defaults list or a group to compose; it reads the files
+through our own reader (`hydra_source`), so that a scalar means the same everywhere.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def compose(
 
 def is_group(conf_dir: Path, key: str) -> bool:
     """Whether an override's key is a group of the study's configuration: a folder in it."""
-    return key != "" and ".." not in key and (conf_dir / key).is_dir()
+    return key != "" and ".." not in key and not key.startswith("/") and (conf_dir / key).is_dir()
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +90,10 @@ def _add(
             composed.documents.append((path, document))
             composed.values = merge(composed.values, document.values)
             return
+        if path.suffix != ".yaml":
+            raise ConfigError(
+                "a file with a defaults list ends in .yaml", where=str(path), hint="Hydra looks for no other name"
+            )
     for group in groups:
         _check_group(folder, group)
     from quadrat.config.hydra_source import hydra_compose
@@ -105,6 +109,11 @@ def _check_group(folder: Path, group: str) -> None:
     key, _, option = group.lstrip("+~").partition("=")
     if not option or option in ("null", "~") or "," in option or (folder / key / f"{option}.yaml").is_file():
         return
+    if not (folder / key).is_dir():
+        there = sorted(one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_dir())
+        near = nearest(key, there)
+        hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(there) or 'none'}"
+        raise ConfigError(f"there is no group '{key}'", where=f"command line: {group}", hint=hint)
     known = sorted(one.stem for one in (folder / key).glob("*.yaml"))
     near = nearest(option, known)
     hint = f"did you mean '{near}'?" if near else f"known: {', '.join(known)}"

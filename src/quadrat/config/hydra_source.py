@@ -22,7 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 from quadrat.config.yaml12 import Document, read_yaml
 from quadrat.core.errors import ConfigError, nearest
 
-_read: list[tuple[Path, Document]] = []
+_read: list[
+    tuple[Path, Document, str, str | None]
+] = []  # with the path in the search path, and the package that it says
 _folders: list[Path] = []
 
 
@@ -44,12 +46,10 @@ class QuadratSource(ConfigSource):
         if not file.is_file():
             raise ConfigLoadError(f"there is no file {file}")
         document = read_yaml(file)
-        _read.append((file, document))
+        header = self._get_header_dict(file.read_text(encoding="utf-8")[:512])
+        _read.append((file, document, config_path, header["package"]))
         return ConfigResult(
-            provider=self.provider,
-            path=self.full_path(),
-            config=OmegaConf.create(document.values),
-            header=self._get_header_dict(file.read_text(encoding="utf-8")[:512]),
+            provider=self.provider, path=self.full_path(), config=OmegaConf.create(document.values), header=header
         )
 
     def _file(self, config_path: str) -> Path:
@@ -113,7 +113,9 @@ def hydra_compose(
         values: Any = OmegaConf.to_container(composed, resolve=False)
     except ConfigError:
         raise
-    except (HydraException, OmegaConfBaseException) as error:
+    except RecursionError:
+        raise ConfigError("the defaults lists go round in a circle", where=str(folders[0])) from None
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: a defaults list of a wrong form
         cause = error.__cause__
         while cause is not None:
             if isinstance(cause, ConfigError):
@@ -124,7 +126,24 @@ def hydra_compose(
         _folders.clear()
         GlobalHydra.instance().clear()
         GlobalHydra.instance().hydra = before
-    return values, list(_read)
+    return values, [(file, _placed(document, path, package, values)) for file, document, path, package in _read]
+
+
+def _placed(document: Document, path: str, package: str | None, values: dict[str, Any]) -> Document:
+    """A file's lines below the package that its keys went to: the one it says, else its group, else the top.
+
+    Best effort: `group@package: option` in another file's defaults list is not followed; the keys have no origin then.
+    """
+    said = () if package is None else tuple(part for part in package.split(".") if part not in ("_global_", ""))
+    group = tuple(path.split("/")[:-1])
+    own = [key for key in document.values if key != "defaults"]
+    for place in [said] if package is not None else [group, ()]:
+        node: Any = values
+        for part in place:
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, dict) and all(key in node for key in own):
+            return Document(document.values, {(*place, *line): number for line, number in document.lines.items()})
+    return Document(document.values, {})
 
 
 def _refusal(error: Exception, folders: Sequence[Path]) -> ConfigError:

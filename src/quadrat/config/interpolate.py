@@ -8,7 +8,8 @@ from typing import Any
 
 from quadrat.core.errors import ConfigError, nearest
 
-_REFERENCE = re.compile(r"\$\{\s*([A-Za-z_][\w.\-/]*)\s*\}")
+_REFERENCE = re.compile(r"\$\{\s*([A-Za-z_](?:[\w.\-/]|\[[\w\-]+\])*)\s*\}")
+_INDEX = re.compile(r"\[([^\]]*)\]")
 _RELATIVE = re.compile(r"\$\{(\.+)([\w.\-]*)\}")
 
 
@@ -26,7 +27,7 @@ def has_interpolation(value: Any) -> bool:
 def references(value: Any) -> set[str]:
     """The dotted names that a value refers to; resolvers such as `${oc.env:HOME}` are none."""
     if isinstance(value, str):
-        return set(_REFERENCE.findall(value))
+        return {_INDEX.sub(r".\1", name) for name in _REFERENCE.findall(value)}
     if isinstance(value, Mapping):
         return {name for item in value.values() for name in references(item)}
     if isinstance(value, list | tuple):
@@ -50,21 +51,14 @@ def resolve(value: Any, context: Mapping[str, Any], where: str | None) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-    config = OmegaConf.create({**_plain(context), "_value_": value})
     try:
-        return OmegaConf.to_container(config, resolve=False) and _resolved(config._get_node("_value_"))
+        config = OmegaConf.create({**_plain(context), "_value_": value})
+        found = config["_value_"]
+        return OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
     except InterpolationKeyError as error:
         raise ConfigError(_message(value, error), where=where, hint=_near(value, context)) from None
     except (OmegaConfBaseException, ValueError, RecursionError) as error:
         raise ConfigError(_message(value, error), where=where) from None
-
-
-def _resolved(node: Any) -> Any:
-    from omegaconf import Container, OmegaConf
-
-    parent = node._get_parent()
-    value = parent["_value_"]
-    return OmegaConf.to_container(value, resolve=True) if isinstance(value, Container) else value
 
 
 def _message(value: Any, error: Exception) -> str:
@@ -109,6 +103,8 @@ def absolute(value: Any, path: tuple[str, ...] = ()) -> Any:
     if isinstance(value, str) and "${." in value:
 
         def replaced(found: re.Match[str]) -> str:
+            if len(found[1]) > len(path):
+                return found[0]  # above the top: `resolve` says so, with the reference as it was written
             base = path[: len(path) - len(found[1])]
             return "${" + ".".join([*base, *([found[2]] if found[2] else [])]) + "}"
 

@@ -61,13 +61,13 @@ def scalar(text: str, where: str | None = None) -> Any:
     if first not in "+-.0123456789":
         return text
     if _INT.fullmatch(text):
-        return int(text)
+        return _integer(text, where)
     if _LEADING_ZERO.fullmatch(text):
         raise leading_zero(text, where)
     if _OCTAL.fullmatch(text):
-        return int(text[2:], 8)
+        return int(text, 0)
     if _HEX.fullmatch(text):
-        return int(text[2:], 16)
+        return int(text, 0)
     if _FLOAT.fullmatch(text):
         return float(text)
     if _INFINITE.fullmatch(text):
@@ -75,6 +75,13 @@ def scalar(text: str, where: str | None = None) -> Any:
     if text in _NAN:
         raise ConfigError("NaN is not a value", where=where, hint="leave the key out, or write null")
     return text
+
+
+def _integer(text: str, where: str | None) -> int:
+    try:
+        return int(text)
+    except ValueError:  # Python reads no more than 4300 digits, so that a file cannot stall it
+        raise ConfigError(f"a number of {len(text)} digits is too long", where=where) from None
 
 
 def leading_zero(text: str, where: str | None) -> ConfigError:
@@ -109,10 +116,19 @@ def parse_yaml(text: str, where: str = "<text>") -> Document:
         raise ConfigError(f"this is no YAML: {error.problem}{context}", where=place) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"this is no YAML: {error}", where=where) from None
+    except RecursionError:
+        raise _too_deep(where) from None
     document = Document(None)
     if node is not None:
-        document.values = _value(node, (), where, document.lines)
+        try:
+            document.values = _value(node, (), where, document.lines)
+        except RecursionError:
+            raise _too_deep(where) from None
     return document
+
+
+def _too_deep(where: str) -> ConfigError:
+    return ConfigError("the document is nested too deeply, or an alias stands for what it is in", where=where)
 
 
 def read_yaml(path: Path) -> Document:
@@ -197,7 +213,12 @@ def _scalar(node: yaml.ScalarNode, where: str) -> Any:
         return node.value
     if kind is None:
         raise ConfigError(f"the tag {node.tag} has no meaning here", where=where)
-    try:
-        return kind(node.value)
-    except ValueError:
-        raise ConfigError(f"'{node.value}' is no {kind.__name__}", where=where) from None
+    if kind is str:
+        return node.value
+    # A tag says which type is meant, not another spelling: Python's own `int` would read '1_0' and '010' too.
+    value = scalar(node.value, where)
+    if type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    raise ConfigError(f"'{node.value}' is no {kind.__name__}", where=where)

@@ -61,6 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def unknown(kind: str, name: str, known: Sequence[str], *, where: str | None = None) -> BadInput:
     """The error for a name that does not exist: names the nearest one, else lists what there is."""
+    known = [one for one in known if one != name]
     near = nearest(name, known)
     if near:
         hint = f"did you mean '{near}'?"

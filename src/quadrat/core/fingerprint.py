@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,31 +23,50 @@ def fingerprints(study: Study) -> dict[str, str]:
 
 def fingerprint(task: Task) -> str:
     """The fingerprint of one task's code, its batched form included."""
-    functions = [task.function, *([task.batched.function] if task.batched else [])]
     parts: list[bytes] = []
-    for function in functions:
-        code = getattr(function, "__code__", None)
-        file = Path(code.co_filename) if code else None
-        if code is None or file is None or not file.is_file():
+    for found in _reached(task):
+        if not found:
             return ""
-        parts.append(_reached(file.resolve(), function.__qualname__))
+        # Where a definition lies may change (a file moved, a folder renamed) without changing what it does.
+        parts.append(digest(b"".join(sorted(found.values()))))
     return digest(b"".join(parts)).hex()[:16]
 
 
-def _reached(file: Path, name: str) -> bytes:
-    """A digest of everything that a name reaches, in the order of (file, name)."""
-    done: dict[tuple[str, str], bytes] = {}
-    rest = [(file, name)]
-    while rest:
-        path, wanted = rest.pop()
-        if (str(path), wanted) in done:
+def own_modules(study: Study, tasks: Iterable[Task]) -> list[str]:
+    """The study's own modules that some tasks reach, by the names under which these tasks import them."""
+    if study.file is None:
+        return []
+    folder, package = study.file.parent, study.module.rpartition(".")[0]
+    files = {Path(file) for task in tasks for found in _reached(task) for file, _ in found}
+    names = []
+    for file in sorted(files - {study.file}):
+        if file.is_relative_to(folder) and file.name != "__init__.py":
+            inner = ".".join(file.relative_to(folder).with_suffix("").parts)
+            names.append(f"{package}.{inner}" if package else inner)
+    return names
+
+
+Reached = dict[tuple[str, str], bytes]
+"""What some code reaches: the code of each (file, name)."""
+
+
+def _reached(task: Task) -> Iterator[Reached]:
+    """What a task's function reaches, and then its batched form; nothing for code without a file."""
+    for function in [task.function, *([task.batched.function] if task.batched else [])]:
+        code = getattr(function, "__code__", None)
+        file = Path(code.co_filename) if code else None
+        if code is None or file is None or not file.is_file():
+            yield {}
             continue
-        source = _source(path)
-        nodes, links = source.definition(wanted)
-        done[str(path), wanted] = b"".join(nodes)
-        rest.extend(links)
-    # Where a definition lies may change (a file moved, a folder renamed) without changing what it does.
-    return digest(b"".join(sorted(done.values())))
+        done: Reached = {}
+        rest = [(file.resolve(), function.__qualname__)]
+        while rest:
+            path, wanted = rest.pop()
+            if (str(path), wanted) not in done:
+                nodes, links = _source(path).definition(wanted)
+                done[str(path), wanted] = b"".join(nodes)
+                rest.extend(links)
+        yield done
 
 
 class _Source:
@@ -60,9 +80,9 @@ class _Source:
         for node in self.tree.body:
             for name in _defined(node):
                 self.nodes.setdefault(name, []).append(node)
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                self._link(node)
+        for part in ast.walk(self.tree):
+            if isinstance(part, ast.Import | ast.ImportFrom):
+                self._link(part)
 
     def _link(self, node: ast.Import | ast.ImportFrom) -> None:
         """Remember the imports that lead to files of the study itself."""
@@ -120,8 +140,9 @@ class _Source:
             for part in ast.walk(node)
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name)
         }
+        local = _local_names(node)
         for part in ast.walk(node):
-            if not isinstance(part, ast.Name):
+            if not isinstance(part, ast.Name) or part.id in local:
                 continue
             if part.id in self.imports:
                 target, attribute = self.imports[part.id]
@@ -129,6 +150,15 @@ class _Source:
             elif part.id in self.nodes:
                 links.append((self.path, part.id))
         return links
+
+
+def _local_names(node: ast.AST) -> set[str]:
+    """The arguments and variables of a function: an argument `train` is not the function of that name."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return set()
+    names = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+    stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+    return names | {part.id for part in stored}
 
 
 def _package_root(path: Path) -> Path | None:
@@ -171,9 +201,9 @@ def _inner(tree: ast.Module, name: str) -> list[ast.stmt]:
 def _stripped(node: ast.stmt) -> ast.stmt:
     """A copy without docstrings and decorators: what is declared of a task (cpus, retries) is not what it computes."""
     bare = copy.deepcopy(node)
+    if isinstance(bare, ast.FunctionDef | ast.AsyncFunctionDef):
+        bare.decorator_list = []
     for part in ast.walk(bare):
-        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and part is bare:
-            part.decorator_list = []
         body = getattr(part, "body", None)
         if isinstance(body, list):
             kept = [item for item in body if not _is_text(item)]

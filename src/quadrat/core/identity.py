@@ -1,7 +1,7 @@
 """Identity: the canonical, type-tagged encoding of values, and the ids made of it.
 
-A run id is a pure function of (study, task, version, own params, upstream ids). The encoding and the tags below are frozen:
-stores are never re-identified, and the tests pin ids as literals. See `docs/identity.md`.
+A run id is a pure function of (study, task, version, own params, upstream ids). The encoding and the tags below are
+frozen: stores are never re-identified, and the tests pin ids as literals. See `docs/identity.md`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def run_ids(prefix: bytes, rows: Iterable[Sequence[bytes]]) -> list[bytes]:
 
 
 def seed_for(purpose: str, seed: Any) -> int:
-    """A 63-bit seed for one purpose: a function of the seed parameter alone, so that runs which differ elsewhere share it."""
+    """A 63-bit seed for one purpose, from the seed parameter alone: runs which differ elsewhere share it."""
     return int.from_bytes(digest(b"quadrat.seed.1;" + encode(purpose) + encode(seed))[:8], "big") >> 1
 
 

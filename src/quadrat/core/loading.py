@@ -6,12 +6,12 @@ import importlib
 import importlib.util
 import re
 import sys
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from quadrat.core.errors import BadInput, DeclarationError, QuadratError, unknown
+from quadrat.core.blame import user_code
+from quadrat.core.errors import BadInput, DeclarationError, unknown
 from quadrat.core.study import Study
 
 GROUP = "quadrat.studies"
@@ -93,28 +93,20 @@ def remember(study: Study) -> StudyRef:
 
 def _import_entry(target: str) -> ModuleType:
     module = target.partition(":")[0]
-    try:
+    with user_code(f"the import of study '{module}'"):
         return importlib.import_module(module)
-    except QuadratError:
-        raise
-    except Exception as error:
-        raise _import_error(module, error) from None
 
 
 def _import_file(file: Path) -> ModuleType:
     stem = file.parent.name if file.stem == "study" else file.stem
     name = "quadrat_study_" + re.sub(r"\W", "_", stem)
-    try:
+    with user_code(f"the import of study '{file}'"):
         if (file.parent / "__init__.py").is_file():
             _execute(name, file.parent / "__init__.py", package=True)
             return _execute(f"{name}.{file.stem}", file)
         if str(file.parent) not in sys.path:
             sys.path.insert(0, str(file.parent))  # a study's own helper modules lie beside it, as for a script
         return _execute(name, file)
-    except QuadratError:
-        raise
-    except Exception as error:
-        raise _import_error(str(file), error) from None
 
 
 def _execute(name: str, file: Path, *, package: bool = False) -> ModuleType:
@@ -127,18 +119,6 @@ def _execute(name: str, file: Path, *, package: bool = False) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def _import_error(what: str, error: Exception) -> BadInput:
-    """The user's own frames and the error, without ours."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
-    if isinstance(error, SyntaxError):
-        where = f"{error.filename}:{error.lineno}"
-    else:
-        where = f"{own[-1].filename}:{own[-1].lineno}" if own else None
-    line = f"\n  {own[-1].line}" if own and own[-1].line else ""
-    return BadInput(f"the study '{what}' does not import: {type(error).__name__}: {error}{line}", where=where)
 
 
 def _study_of(module: ModuleType, attribute: str) -> Study:

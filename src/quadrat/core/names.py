@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import pydantic
 
-from quadrat.core.errors import BadInput, nearest
-from quadrat.core.params import Params, is_open
+from quadrat.core.annotations import annotation_at, is_open, nested, variants
+from quadrat.core.errors import BadInput, unknown
+from quadrat.core.params import Params
 from quadrat.core.study import Study
+from quadrat.core.trees import flatten
+
+__all__ = ["Found", "Names", "Param", "declaring_class", "flatten", "variants"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,14 @@ class Names:
                     table.setdefault(name, []).append(found)
         return table
 
-    def find(self, name: str, *, where: str | None = None, task: str | None = None) -> Found:
-        """The parameter that a name stands for; `task` looks there first.
+    def find(self, name: str, *, where: str | None = None, task: str | None = None, also: Iterable[str] = ()) -> Found:
+        """The parameter that a name stands for.
+
+        Args:
+            name: bare, a dotted suffix, or full.
+            where: file and line of the name, for errors.
+            task: look among its own parameters first.
+            also: what else could have been meant where the name is unknown.
 
         Raises:
             BadInput: for a name that nothing or more than one thing has.
@@ -106,9 +114,7 @@ class Names:
         if found:
             listed = ", ".join(sorted(one.full for one in found))
             raise BadInput(f"'{name}' is ambiguous", where=where, hint=f"write one of: {listed}")
-        near = nearest(name, self.known())
-        hint = f"did you mean '{near}'?" if near else f"parameters: {', '.join(sorted(self.known())[:15])}"
-        raise BadInput(f"unknown parameter '{name}'", where=where, hint=hint)
+        raise unknown("parameter", name, [*self.known(), *also], where=where)
 
     def lookup(self, name: str, *, task: str | None = None) -> list[Found]:
         """Everything that a name may stand for."""
@@ -134,7 +140,7 @@ class Names:
         bare = [".".join(parts) for parts, found in self._suffixes.items() if len(found) == 1]
         return sorted({*bare, *(param.key for param in self.params)})
 
-    def display(self, keys: typing.Iterable[str]) -> dict[str, str]:
+    def display(self, keys: Iterable[str]) -> dict[str, str]:
         """For each key of `keys` the shortest name that is unambiguous among them."""
         keys = list(dict.fromkeys(keys))
         fields = {param.key: param.field for param in self.params}
@@ -148,45 +154,4 @@ class Names:
 
 def declaring_class(model: type[Params], name: str) -> type[Params]:
     """The class that declares a field: the nearest one up the inheritance whose own body has it."""
-    return next(base for base in model.__mro__ if name in base.__dict__.get("__annotations__", {}) or base is model)
-
-
-def annotation_at(annotation: Any, path: tuple[str, ...]) -> Any:
-    """The type at a path inside a parameter's type; Any where no class describes it."""
-    for step in path:
-        for model in variants(annotation):
-            if step in model.model_fields:
-                annotation = model.model_fields[step].annotation
-                break
-        else:
-            return Any
-    return annotation
-
-
-def variants(annotation: Any) -> list[type[pydantic.BaseModel]]:
-    """The model classes that a type may be."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return variants(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return [model for part in typing.get_args(annotation) for model in variants(part)]
-    return [annotation] if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel) else []
-
-
-def nested(annotation: Any, depth: int = 6) -> list[tuple[str, ...]]:
-    """The paths of all fields inside a parameter that is a model or a union of models."""
-    paths: dict[tuple[str, ...], None] = {}
-    if depth:
-        for model in variants(annotation):
-            for name, info in model.model_fields.items():
-                paths |= dict.fromkeys([(name,), *((name, *rest) for rest in nested(info.annotation, depth - 1))])
-    return list(paths)
-
-
-def flatten(value: Any, prefix: str) -> dict[str, Any]:
-    """The leaves of a parameter's value under dotted names; a list is a leaf."""
-    if isinstance(value, pydantic.BaseModel):
-        value = {name: getattr(value, name) for name in type(value).model_fields}
-    if isinstance(value, Mapping):
-        leaves = [flatten(item, f"{prefix}.{name}") for name, item in value.items()]
-        return {name: item for part in leaves for name, item in part.items()}
-    return {prefix: value}
+    return next(base for base in model.__mro__ if name in inspect.get_annotations(base))

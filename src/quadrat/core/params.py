@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Callable, Mapping
+import copy
+import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
 import pydantic
 import pydantic_core
 
+from quadrat.core.blame import running_line
+from quadrat.core.errors import DeclarationError
 from quadrat.core.identity import hash_value
 from quadrat.core.markers import Follow, Neutral, OffId, Was
+from quadrat.core.problems import Problem, problems, way
+from quadrat.core.trees import as_mapping, leaves
 
-M = TypeVar("M")
+M = TypeVar("M", bound=pydantic.BaseModel)
+T = TypeVar("T")
 
 
 class Params(pydantic.BaseModel):
@@ -32,6 +37,21 @@ class Params(pydantic.BaseModel):
         protected_namespaces=(),
     )
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_options: Any) -> None:
+        """Check the defaults where they are declared.
+
+        Raises:
+            DeclarationError: for a default that does not fit its own type.
+        """
+        try:
+            cls.__pydantic_validator__.validate_json("{}", strict=True)
+        except pydantic.ValidationError as error:
+            if any(detail["type"] != "missing" for detail in error.errors(include_url=False, include_context=False)):
+                _spell_defaults(cls)
+        except pydantic.PydanticUserError:
+            return  # a type that is declared further down: pydantic completes the class later
+
     def __quadrat_identity__(self) -> dict[str, Any]:
         """What enters the id: every field, but those that are marked as leaving it alone."""
         shown: dict[str, Any] = {}
@@ -40,6 +60,26 @@ class Params(pydantic.BaseModel):
             if neutral is None or hash_value(value) != neutral:
                 shown[key] = value
         return shown
+
+
+def _spell_defaults(model: type[Params]) -> None:
+    """Put in the defaults as what they are: 1.0 for an int, and those that are not what JSON would give (a path)."""
+    for name, field in model.model_fields.items():
+        if field.default is pydantic_core.PydanticUndefined:
+            continue
+        bare = copy.copy(field)
+        bare.default = pydantic_core.PydanticUndefined
+        typed: Any = (field.annotation, bare)
+        try:
+            one = validate(pydantic.create_model(model.__name__, value=typed), {"value": field.default})
+        except Invalid as error:
+            raise DeclarationError(
+                f"the default of '{model.__name__}.{name}' {error.problems[0].message}",
+                where=running_line(model.__module__),
+            ) from None
+        field.default = getattr(one, "value")  # noqa: B009 - a field that no checker knows
+        field.validate_default = False
+    model.model_rebuild(force=True)
 
 
 @cache
@@ -55,7 +95,7 @@ def identity_fields(model: type[Params]) -> tuple[tuple[str, str, bytes | None],
     return tuple(fields)
 
 
-def marker(field: pydantic.fields.FieldInfo, kind: type[M]) -> M | None:
+def marker(field: pydantic.fields.FieldInfo, kind: type[T]) -> T | None:
     """The marker of this kind on a field, or None."""
     return next((mark for mark in field.metadata if isinstance(mark, kind)), None)
 
@@ -64,27 +104,6 @@ def followed(model: type[Params]) -> dict[str, str]:
     """The fields of a model that follow another parameter, with the name that they follow."""
     found = ((name, marker(field, Follow)) for name, field in model.model_fields.items())
     return {name: mark.name for name, mark in found if mark}
-
-
-def is_open(annotation: Any) -> bool:
-    """Whether a type is a free tree: a mapping whose keys no class describes."""
-    if annotation is Any:
-        return True
-    origin = typing.get_origin(annotation) or annotation
-    if origin is typing.Annotated or origin in (typing.Union, types.UnionType):
-        return any(is_open(part) for part in typing.get_args(annotation))
-    return isinstance(origin, type) and issubclass(origin, Mapping)
-
-
-class Problem:
-    """One thing that is wrong with a mapping of raw values: where it is in it, and what was expected."""
-
-    __slots__ = ("message", "path", "value")
-
-    def __init__(self, path: tuple[str, ...], message: str, value: Any) -> None:
-        self.path = path
-        self.message = message
-        self.value = value
 
 
 class Invalid(ValueError):
@@ -101,85 +120,75 @@ def validate(model: type[M], raw: Mapping[str, Any]) -> M:
     Raises:
         Invalid: with every problem in it.
     """
-    return _validator(model)(raw)
+    adapter: pydantic.TypeAdapter[M] = _adapter(model)
+    text = _json(raw)
+    if b"NaN" in text or b"-0.0" in text:
+        text = _json(_tidied(raw, ()))
+    try:
+        return adapter.validate_json(text, strict=True)
+    except pydantic.ValidationError as error:
+        mended = _whole_floats(text, error)
+        if mended is None:
+            raise Invalid(problems(error, pydantic_core.from_json(text))) from None
+    try:
+        return adapter.validate_json(_json(mended), strict=True)
+    except pydantic.ValidationError as error:
+        raise Invalid(problems(error, mended)) from None
 
 
 @cache
-def _validator(model: type[M]) -> Callable[[Mapping[str, Any]], M]:
-    adapter = pydantic.TypeAdapter(model)
-
-    def check(raw: Mapping[str, Any]) -> M:
-        text = pydantic_core.to_json(raw, inf_nan_mode="constants")
-        if b"NaN" in text or b"-0.0" in text:
-            raw = _plain(raw, ())
-            text = pydantic_core.to_json(raw, inf_nan_mode="constants")
-        try:
-            return adapter.validate_json(text, strict=True)
-        except pydantic.ValidationError as error:
-            mended = _whole_floats(raw, error)
-            if mended is None:
-                raise _invalid(error) from None
-        try:
-            return adapter.validate_json(pydantic_core.to_json(mended, inf_nan_mode="constants"), strict=True)
-        except pydantic.ValidationError as error:
-            raise _invalid(error) from None
-
-    return check
+def _adapter(model: type[pydantic.BaseModel]) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(model)
 
 
-def _plain(value: Any, path: tuple[str, ...]) -> Any:
-    """The value without negative zeros; refuses NaN."""
+def _json(raw: Any) -> bytes:
+    """The values as JSON, which knows no difference between a list and a tuple, or a model and a mapping."""
+    try:
+        return pydantic_core.to_json(raw, inf_nan_mode="constants")
+    except (pydantic_core.PydanticSerializationError, ValueError) as error:
+        bad = next((one for one in leaves(raw) if not _can_be_json(one[1])), ((), raw))
+        kind = type(bad[1]).__name__
+        raise Invalid([Problem(bad[0], f"a value of type {kind} cannot be a parameter")]) from error
+
+
+def _can_be_json(value: Any) -> bool:
+    try:
+        pydantic_core.to_json(value)
+    except (pydantic_core.PydanticSerializationError, ValueError):
+        return False
+    return True
+
+
+def _tidied(value: Any, path: tuple[str, ...]) -> Any:
+    """The values without negative zeros; refuses NaN."""
+    value = as_mapping(value)
     if isinstance(value, float):
-        if value != value:
-            raise Invalid([Problem(path, "NaN is not a parameter", value)])
+        if math.isnan(value):
+            raise Invalid([Problem(path, "NaN is not a parameter")])
         return value + 0.0
     if isinstance(value, Mapping):
-        return {key: _plain(item, (*path, str(key))) for key, item in value.items()}
+        return {key: _tidied(item, (*path, str(key))) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, (*path, str(place))) for place, item in enumerate(value)]
+        return [_tidied(item, (*path, str(place))) for place, item in enumerate(value)]
     return value
 
 
-def _whole_floats(raw: Mapping[str, Any], error: pydantic.ValidationError) -> Any | None:
-    """The raw values with 1.0 as 1 wherever an int was wanted; None where that is not what was wrong."""
+def _whole_floats(text: bytes, error: pydantic.ValidationError) -> Any | None:
+    """The values with 1.0 as 1 wherever an int was wanted; None where that is not what was wrong."""
     details = error.errors(include_url=False, include_context=False)
     wanted = [
-        tuple(part for part in detail["loc"])
+        detail["loc"]
         for detail in details
         if detail["type"].startswith("int_") and isinstance(detail["input"], float) and detail["input"].is_integer()
     ]
     if not wanted:
         return None
-    mended = _plain(raw, ())
-    for path in wanted:
+    mended = pydantic_core.from_json(text)
+    for location in wanted:
         place = mended
-        # A discriminated union puts its tag into the path: steps that are not in the value are not steps into it.
-        steps = list(path)
-        for step in steps[:-1]:
-            if (isinstance(place, dict) and step in place) or (isinstance(place, list) and isinstance(step, int)):
-                place = place[step]
-        last = steps[-1]
-        if isinstance(place, dict | list) and isinstance(_item(place, last), float):
-            place[last] = int(_item(place, last))
+        *steps, last = way(location, mended)[0]
+        for step in steps:
+            place = place[int(step) if isinstance(place, list) else step]
+        key = int(last) if isinstance(place, list) else last
+        place[key] = int(place[key])
     return mended
-
-
-def _item(place: Any, step: Any) -> Any:
-    try:
-        return place[step]
-    except (KeyError, IndexError, TypeError):
-        return None
-
-
-def _invalid(error: pydantic.ValidationError) -> Invalid:
-    problems = []
-    for detail in error.errors(include_url=False):
-        path = tuple(str(part) for part in detail["loc"])
-        value = detail["input"]
-        message = detail["msg"][0].lower() + detail["msg"][1:]
-        if detail["type"] == "extra_forbidden":
-            message = "there is no such field"
-        elif detail["type"] != "missing":
-            message = f"{message.removeprefix('input ')}, not {value!r} ({type(value).__name__})"
-        problems.append(Problem(path, message, value))
-    return Invalid(problems)

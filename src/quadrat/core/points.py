@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quadrat.core.task import Point
+from quadrat.core.trees import Path, copied, put
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,12 @@ class Reference:
     Attributes:
         names: full names of the parameters that it depends on.
         value: the field's value from theirs.
+        where: where the reference is written, as far as that is known.
     """
 
     names: tuple[str, ...]
     value: Callable[[Mapping[str, Any]], Any]
+    where: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +36,14 @@ class Draft:
     """
 
     raw: Mapping[str, Any]
-    references: Mapping[tuple[str, ...], Reference]
+    references: Mapping[Path, Reference]
     finish: Callable[[Mapping[str, Any]], Point]
 
     def complete(self, values: Mapping[str, Any]) -> Point:
         """The point, from the values of the parameters that it depends on."""
-        raw = {name: _copy(value) for name, value in self.raw.items()}
+        raw = copied(self.raw)
         for path, reference in self.references.items():
-            place = raw
-            for step in path[:-1]:
-                place = place.setdefault(step, {})
-            place[path[-1]] = reference.value(values)
+            put(raw, path, reference.value(values))
         return self.finish(raw)
 
 
@@ -60,7 +60,3 @@ class TaskPoints:
     points: list[Point | Draft]
     rows: list[int]
     columns: dict[str, list[Any]] = field(default_factory=dict)
-
-
-def _copy(value: Any) -> Any:
-    return {key: _copy(item) for key, item in value.items()} if isinstance(value, Mapping) else value

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from quadrat.core.errors import DeclarationError
 
 _BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)")
+_PARTS = re.compile(r"(\d+(?:\.\d+)?)\s*(min|[smhd])")
 
 
 def parse_memory(text: str | int) -> int:
@@ -23,16 +27,18 @@ def parse_memory(text: str | int) -> int:
 
 def parse_duration(text: str | float) -> float:
     """Seconds from "90s", "1.5h", "2d", "01:30:00" or a number of seconds."""
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        if text > 0:
-            return float(text)
-    elif clock := re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", text.strip()):
-        days, hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
-    elif parts := re.findall(r"(\d+(?:\.\d+)?)\s*(min|[smhd])", text):
-        if re.sub(r"(\d+(?:\.\d+)?)\s*(min|[smhd])", "", text).strip() == "":
-            return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    raise DeclarationError(f"'{text}' is not a duration", hint="write '90s', '1h30m', '01:30:00' or seconds")
+    seconds = 0.0
+    if isinstance(text, str):
+        if clock := _CLOCK.fullmatch(text.strip()):
+            days, hours, minutes, rest = (int(part or 0) for part in clock.groups())
+            seconds = ((days * 24 + hours) * 60 + minutes) * 60 + rest
+        elif not _PARTS.sub("", text).strip():
+            seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PARTS.findall(text))
+    elif not isinstance(text, bool):
+        seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise DeclarationError(f"'{text}' is not a duration", hint="write '90s', '1h30m', '01:30:00' or seconds")
+    return float(seconds)
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,12 @@ class Resources:
     walltime: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.cpus, bool) or not isinstance(self.cpus, int) or self.cpus < 1:
-            raise DeclarationError(f"cpus={self.cpus!r} is not a number of cpus", hint="a whole number, 1 or more")
-        if isinstance(self.gpus, bool) or not isinstance(self.gpus, int | float) or self.gpus < 0:
-            raise DeclarationError(f"gpus={self.gpus!r} is not a number of gpus", hint="0, 1, … or a share such as 0.5")
+        cpus: Any = self.cpus  # people write what they like: the types hold after the checks
+        gpus: Any = self.gpus
+        if type(cpus) is not int or cpus < 1:
+            raise DeclarationError(f"cpus={cpus!r} is not a number of cpus", hint="a whole number, 1 or more")
+        if type(gpus) not in (int, float) or not 0 <= gpus < math.inf:
+            raise DeclarationError(f"gpus={gpus!r} is not a number of gpus", hint="0, 1, … or a share such as 0.5")
 
     @classmethod
     def of(

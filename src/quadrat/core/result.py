@@ -24,7 +24,7 @@ Scalar = bool | int | float | str | None
 
 
 class File(PosixPath):
-    """An artifact: a file (or folder) of a run, kept with it. As a parameter: a file of the user's, known by its content."""
+    """A file (or folder). Of a run: an artifact, kept with it. As a parameter: the user's own, known by its content."""
 
     def __quadrat_identity__(self) -> dict[str, str]:
         from quadrat.core.content import content_digest

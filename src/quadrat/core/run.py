@@ -98,7 +98,7 @@ class Run:
 
     @property
     def scratch(self) -> Path:
-        """A folder that lives from attempt to attempt until the run is finished: checkpoints of a killed try are found there."""
+        """A folder that lives until the run is finished: a further attempt finds a killed one's checkpoints there."""
         self._scratch.mkdir(parents=True, exist_ok=True)
         return self._scratch
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar, overload
 
-from quadrat.core.errors import DeclarationError, unknown
+from quadrat.core.annotations import has_path
+from quadrat.core.errors import BadInput, DeclarationError, unknown
 from quadrat.core.resources import Resources, parse_duration
-from quadrat.core.result import result_columns
 from quadrat.core.task import FAILURE_KINDS, Batched, Policy, Task, read_signature
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,6 +64,8 @@ class Study:
     @overload
     def task(
         self,
+        function: None = None,
+        /,
         *,
         name: str | None = None,
         version: int = 1,
@@ -111,8 +113,12 @@ class Study:
         if function is not None:
             self._add(function, None, 1, None, Resources(), Policy(), frame)
             return function
-        resources = Resources.of(cpus, gpus, memory, walltime)
-        policy = Policy(_retries(retries), None if timeout is None else parse_duration(timeout))
+        try:
+            resources = Resources.of(cpus, gpus, memory, walltime)
+            policy = Policy(_retries(retries), None if timeout is None else parse_duration(timeout))
+        except BadInput as error:
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            raise DeclarationError(error.message, where=where, hint=error.hint) from None
 
         def decorate(function: F) -> F:
             self._add(function, name, version, extends, resources, policy, sys._getframe(1))
@@ -158,8 +164,9 @@ class Study:
 
         def decorate(function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
             for name in varies:
-                if name.partition(".")[0] not in of.fields:
-                    raise unknown("parameter", name, list(of.fields), where=of.where)
+                first, *path = name.split(".")
+                if first not in of.fields or not has_path(of.fields[first][1].annotation, tuple(path)):
+                    raise unknown("parameter", name, of.known_names(), where=of.where)
             expected = set(of.signature.models) | {one.name for one in of.inputs}
             given = set(inspect.signature(function).parameters) - {"runs"}
             if given != expected or of.signature.plain:
@@ -187,12 +194,26 @@ class Study:
             artifact: the field of the result that is linked.
         """
         of = self._task_of(task)
-        metrics, artifacts = result_columns(of.signature.result)
+        artifacts = of.artifacts
         if of.signature.result is not None and artifact not in artifacts:
             raise unknown("artifact", artifact, list(artifacts), where=of.where)
-        if template.startswith("/") or ".." in Path(template).parts or template.startswith(".quadrat"):
+        if template.startswith(("/", ".quadrat")) or ".." in Path(template).parts:
             raise DeclarationError(f"view '{template}' would lie outside the store", where=of.where)
         self.views.append(View(of.name, template, artifact))
+
+    def check(self, task: Callable[..., Any]) -> Callable[[F], F]:
+        """Give a task a check that is made before anything runs or is written.
+
+        The function takes what the task takes of params, and raises `qd.BadInput` where a run cannot work: data that is
+        missing, a library that is not installed. It is called once for each distinct point that is to be run.
+        """
+        of = self._task_of(task)
+
+        def decorate(function: F) -> F:
+            of.check = function
+            return function
+
+        return decorate
 
     def part(self, name: str, *tasks: Callable[..., Any]) -> None:
         """Give a set of tasks (or none) a further name that `--only` and `--to` take."""

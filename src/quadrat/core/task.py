@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pydantic
 
+from quadrat.core.annotations import nested
 from quadrat.core.errors import DeclarationError
 from quadrat.core.identity import digest, encode, hash_inputs, run_prefix
 from quadrat.core.markers import By, Missing, Over, When
@@ -85,9 +86,14 @@ class Task:
     resources: Resources = Resources()
     policy: Policy = Policy()
     batched: Batched | None = None
+    check: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
-        self.metrics, self.artifacts = result_columns(self.signature.result)
+        try:
+            self.metrics, self.artifacts = result_columns(self.signature.result)
+        except DeclarationError as error:
+            error.where = self.where
+            raise
         self.fields: dict[str, tuple[type[Params], pydantic.fields.FieldInfo]] = {}
         for model in self.param_models:
             for name, info in model.model_fields.items():
@@ -136,6 +142,14 @@ class Task:
     def sorted_inputs(self) -> list[Input]:
         """The upstream arguments in the order in which their ids enter the hash."""
         return sorted(self.inputs, key=lambda one: one.name)
+
+    def known_names(self) -> list[str]:
+        """The names of its own parameters, and of the fields inside them."""
+        return [
+            ".".join((name, *path))
+            for name, (_, info) in self.fields.items()
+            for path in [(), *nested(info.annotation)]
+        ]
 
     def point(self, raw: Mapping[str, Any]) -> Point:
         """The own params of a run from raw values by field; raises `Invalid` where they do not fit."""

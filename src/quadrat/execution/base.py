@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from quadrat.core.loading import StudyRef
 from quadrat.store.failures import Failure
 
 Ref = tuple[str, int]
 """A finished run as it is to be read: id and attempt."""
+
+Refs = Ref | tuple[Ref, ...] | None
+"""What an upstream argument gets: a run, the runs of a group, or nothing."""
+
+
+def is_group(refs: Refs) -> TypeGuard[tuple[Ref, ...]]:
+    """Whether an upstream argument gets a group of runs."""
+    return isinstance(refs, tuple) and (not refs or isinstance(refs[0], tuple))
+
+
+def is_one(refs: Refs) -> TypeGuard[Ref]:
+    """Whether an upstream argument gets one run."""
+    return isinstance(refs, tuple) and bool(refs) and isinstance(refs[0], str)
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,9 @@ class Context:
         codes: the fingerprint of each task's code.
         labels: recorded with every run: environment, git, plan.
         command: how to rerun a run alone, with `{id}` in it.
-        preload: modules to import before the first run.
+        preload: modules that the study names, to import before the first run.
+        modules: the study's own modules that its tasks reach: imported at once, so that editing them changes nothing.
+        durable: whether a commit also survives a power loss.
     """
 
     store: str
@@ -36,6 +51,7 @@ class Context:
     plan: str = ""
     command: str = ""
     preload: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
     durable: bool = False
 
 
@@ -51,21 +67,39 @@ class Order:
         dropped: for each gathered argument how many members failed.
         previous: the nearest finished shorter run, for a task that extends.
         family: hash of everything but the length, for a task that extends.
+        tries: how often it was tried before in this session.
     """
 
     id: str
     attempt: int
     params: bytes
-    inputs: tuple[tuple[str, Ref | tuple[Ref, ...] | None], ...]
+    inputs: tuple[tuple[str, Refs], ...]
     group: dict[str, dict[str, Any]] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     previous: Ref | None = None
     family: str = ""
+    tries: int = 0
+
+    @property
+    def input_ids(self) -> dict[str, Any]:
+        """The ids of the upstreams by argument: text, a list of texts for a group, None for none."""
+        return {
+            name: [id for id, _ in refs] if is_group(refs) else refs[0] if is_one(refs) else None
+            for name, refs in self.inputs
+        }
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs that are handed to one call."""
+    """Runs that are handed to one call.
+
+    Attributes:
+        number: of this batch in the session.
+        task: the task's name.
+        orders: the runs.
+        cpus, gpus: what the call may use.
+        timeout: seconds for each run, or None.
+    """
 
     number: int
     task: str
@@ -87,6 +121,7 @@ class Outcome:
         elsewhere: another process committed it first.
         failure: what went wrong, or None.
         fatal: the store cannot be written: nothing further is tried.
+        again: what it had staged was taken away, since this process counted as dead meanwhile: to be tried again.
     """
 
     id: str
@@ -96,6 +131,7 @@ class Outcome:
     elsewhere: bool = False
     failure: Failure | None = None
     fatal: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +139,7 @@ class Finished:
     """A batch that is over: the outcomes of its runs; runs without one went down with their worker.
 
     Attributes:
-        lost: "killed" or "timeout" where the worker died, else "".
+        lost: "killed" or "timeout" where the worker died, "broken" where none can be started, else "".
         detail: what is known of its end.
         log: the output of the worker, where it died.
     """
@@ -115,8 +151,21 @@ class Finished:
     log: bytes = b""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, as it tells: `done` of `total` (None where it does not know) of something."""
+
+    id: str
+    task: str
+    done: float
+    total: float | None = None
+    text: str = ""
+
+
 class Executor(Protocol):
     """Something that runs batches. `submit` never blocks for long; results come from `wait`.
+
+    `quadrat.testing.conformance` has the tests that every executor must pass.
 
     Attributes:
         slots: how many cpus it has.
@@ -132,8 +181,14 @@ class Executor(Protocol):
     def wait(self, timeout: float) -> list[Finished]:
         """The batches that ended, waiting at most `timeout` seconds for the first one."""
 
+    def progress(self) -> list[Progress]:
+        """How far the running runs are, of those that tell."""
+
     def output(self) -> bytes:
-        """What running tasks printed since the last call; empty where several print at once."""
+        """What tasks printed since the last call, whole characters; empty where several print at once."""
+
+    def abort(self) -> None:
+        """Asked to stop at once, inside a signal handler: raises KeyboardInterrupt where runs run in this process."""
 
     def stop(self, *, kill: bool) -> None:
         """End it: `kill` does not let running batches finish."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrat.plan.plan import Plan, TaskPlan
+from quadrat.core.identity import digest
+from quadrat.plan.plan import Plan, Reason, TaskPlan
 
 Key = tuple[str, int]
 """A run of the plan: task and place."""
@@ -15,6 +17,9 @@ Key = tuple[str, int]
 
 class Graph:
     """Who waits for whom among the runs to do.
+
+    Runs that failed before and are held back count as waited for: what becomes of their readers is one case with runs
+    that fail now.
 
     Args:
         plan: the plan.
@@ -27,20 +32,27 @@ class Graph:
         self.to_run = {
             name: one.to_run if one.active else np.zeros(one.size, dtype=bool) for name, one in plan.tasks.items()
         }
+        self.held = {
+            name: one.reason == Reason.HELD if one.active else np.zeros(one.size, dtype=bool)
+            for name, one in plan.tasks.items()
+        }
+        self._busy = {name: self.to_run[name] | self.held[name] for name in plan.tasks}
+        self._families: dict[str, dict[bytes, list[int]]] = {}
         self.waiting = {name: self._count(one) for name, one in plan.tasks.items()}
         self._readers: dict[str, list[tuple[str, str, bool]]] = {name: [] for name in plan.tasks}
         for name, one in plan.tasks.items():
             for link in one.task.inputs:
                 self._readers[link.name].append((name, link.name, link.many))
         self._children: dict[tuple[str, str], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-        self.order_ties: dict[Key, list[Key]] = {}
+        self.longer: dict[Key, Key] = {}
+        self.shorter: dict[Key, Key] = {}
         self._extend()
 
     def _count(self, one: TaskPlan) -> NDArray[np.int32]:
         """For each run how many of its upstreams are to be run first."""
         count = np.zeros(one.size, np.int32)
         for link in one.task.inputs:
-            busy = self.to_run[link.name]
+            busy = self._busy[link.name]
             place = one.made.upstream[link.name]
             if link.many:
                 groups = one.made.groups[link.name]
@@ -59,15 +71,14 @@ class Graph:
             families = self.families(name)
             for members in families.values():
                 busy = [run for run in members if self.to_run[name][run]]
-                for shorter, longer in zip(busy, busy[1:], strict=False):
-                    self.order_ties.setdefault((name, shorter), []).append((name, longer))
+                for shorter, longer in pairwise(busy):
+                    self.longer[name, shorter] = (name, longer)
+                    self.shorter[name, longer] = (name, shorter)
                     self.waiting[name][longer] += 1
 
     def families(self, name: str) -> dict[bytes, list[int]]:
         """The runs of a task that differ in their length only, shortest first."""
         one = self._plan.tasks[name]
-        if not hasattr(self, "_families"):
-            self._families: dict[str, dict[bytes, list[int]]] = {}
         if name not in self._families:
             found: dict[bytes, list[int]] = {}
             for run in range(one.size):
@@ -83,15 +94,32 @@ class Graph:
             for run in np.flatnonzero(self.to_run[name] & (self.waiting[name] == 0)):
                 yield name, int(run)
 
+    def upstreams(self, key: Key) -> Iterator[Key]:
+        """The runs that a run reads."""
+        made = self._plan.tasks[key[0]].made
+        for link in made.task.inputs:
+            place = int(made.upstream[link.name][key[1]])
+            if place >= 0:
+                for member in made.groups[link.name].of(place).tolist() if link.many else (place,):
+                    yield link.name, member
+
+    def is_read(self, key: Key) -> bool:
+        """Whether any run of the plan reads a run, finished or not."""
+        for reader, argument, _ in self._readers[key[0]]:
+            _, starts = self._children_of(reader, argument)
+            if starts[key[1] + 1] > starts[key[1]]:
+                return True
+        return False
+
     def readers(self, key: Key) -> Iterator[tuple[Key, bool]]:
-        """The runs that read a run, and whether they can do without it."""
+        """The runs to do (or held back) that read a run, and whether they can do without it."""
         name, run = key
         for reader, argument, many in self._readers[name]:
             rows, starts = self._children_of(reader, argument)
             link = next(one for one in self._plan.tasks[reader].task.inputs if one.name == argument)
             droppable = many and (self._partial or link.missing == "drop")
             for child in rows[starts[run] : starts[run + 1]].tolist():
-                if self.to_run[reader][child]:
+                if self._busy[reader][child]:
                     yield (reader, child), droppable
 
     def _children_of(self, reader: str, argument: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -122,8 +150,6 @@ class Graph:
 
 def family(plan: Plan, name: str, run: int) -> bytes:
     """The hash of everything that a run's id is made of, but its length."""
-    from quadrat.core.identity import digest
-
     one = plan.tasks[name]
     point = one.made.points[one.made.point[run]]
     parts = [point.identity(frozenset({str(one.task.extends)}))]

@@ -1,39 +1,47 @@
-"""The pool: warm workers, forked from a server that has imported what the study needs.
+"""The pool: warm workers, each with a pipe of its own and one batch at a time.
 
-Pebble keeps the workers: one that dies is replaced, and takes only its own batch with it.
+That way it is always known which worker is at which batch: one that dies, however it dies, or takes too long costs only
+its own batch, and its last words are found. (The standard library's pool loses every batch when a worker dies; Pebble's
+waits for ever for a worker that ended with code 0 and gives up when an idle one dies.)
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import multiprocessing
-import os
-import queue
+import selectors
 import signal
-import sys
-import threading
-from concurrent.futures import CancelledError
-from dataclasses import asdict
-from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from quadrat.core.loading import StudyRef
-from quadrat.execution import threads
-from quadrat.execution.base import Batch, Context, Finished, Outcome
-from quadrat.execution.capture import Capture
-from quadrat.execution.worker import Worker
+from quadrat.execution.base import Batch, Context, Finished, Outcome, Progress
+from quadrat.execution.capture import whole_characters
+from quadrat.execution.warm import Answer, Ready, fork_server, live_log, serve
 from quadrat.store.layout import Layout
 
-if TYPE_CHECKING:
-    from pebble import ProcessFuture
+STILLBORN = 3
+JOIN_SECONDS = 5.0
 
-PRELOAD_VARIABLE = "QUADRAT_PRELOAD"
+
+@dataclass(eq=False)
+class _Member:
+    """A worker process as the pool sees it."""
+
+    process: BaseProcess
+    pipe: Connection
+    log: Path
+    ready: bool = False
+    batch: Batch | None = None
+    began: float = 0.0
+    shown: int = field(default=0)
+    progress: Progress | None = None
 
 
 class PoolExecutor:
-    """Runs batches in `jobs` warm worker processes.
+    """Runs batches in up to `jobs` warm worker processes.
 
     Args:
         context: what all runs have in common.
@@ -42,180 +50,202 @@ class PoolExecutor:
     """
 
     def __init__(self, context: Context, jobs: int, gpus: int = 0) -> None:
-        from pebble import ProcessPool
-
         self.slots = jobs
         self.gpus = gpus
-        self._layout = Layout(Path(context.store))
-        self._owner = context.owner
-        self._done: queue.SimpleQueue[tuple[Batch, ProcessFuture]] = queue.SimpleQueue()
-        self._running: dict[int, ProcessFuture] = {}
-        self._shown = 0
-        self._pool = ProcessPool(
-            max_workers=jobs,
-            context=_fork_server(context),
-            initializer=_start_worker,
-            initargs=[context],
-        )
+        self._context = context
+        self._server = fork_server(context)
+        self._selector = selectors.DefaultSelector()
+        self._members: list[_Member] = []
+        self._backlog: deque[Batch] = deque()
+        self._ended: list[Finished] = []
+        self._said = b""
+        self._stillborn = 0
 
     def submit(self, batch: Batch) -> None:
-        """Give a batch to the next free worker."""
-        timeout = batch.timeout * len(batch.orders) if batch.timeout else None
-        future = self._pool.schedule(_execute, args=[batch], timeout=timeout)
-        self._running[batch.number] = future
-        future.add_done_callback(lambda done: self._done.put((batch, done)))
+        """Give a batch to a free worker, or to the first that will be."""
+        self._backlog.append(batch)
+        self._dispatch()
 
     def wait(self, timeout: float) -> list[Finished]:
         """The batches that ended."""
-        found: list[Finished] = []
-        try:
-            found.append(self._finished(*self._done.get(timeout=timeout)))
-            while True:
-                found.append(self._finished(*self._done.get_nowait()))
-        except queue.Empty:
-            return found
+        if not self._ended:
+            self._listen(self._patience(timeout))
+            self._stop_late_ones()
+            self._dispatch()
+        ended, self._ended = self._ended, []
+        return ended
 
-    def _finished(self, batch: Batch, future: ProcessFuture) -> Finished:
-        from pebble import ProcessExpired
-
-        self._running.pop(batch.number, None)
-        try:
-            return Finished(batch, future.result())
-        except CancelledError:
-            return Finished(batch, [], "cancelled", "stopped")
-        except TimeoutError:
-            seconds = batch.timeout or 0
-            return Finished(batch, [], "timeout", f"took longer than {seconds:g} s", self._last_words(None))
-        except ProcessExpired as error:
-            return Finished(batch, [], "killed", _end(error.exitcode), self._last_words(error.pid))
-        except Exception as error:
-            return Finished(batch, [], "killed", f"the worker broke: {type(error).__name__}: {error}")
-
-    def _last_words(self, pid: int | None) -> bytes:
-        """The output of a worker that is gone; where its pid is not known, of the one that is gone and left some."""
-        folder = self._layout.live_logs(self._owner)
-        names = [f"{pid}.log"] if pid else sorted(os.listdir(folder)) if folder.exists() else []
-        for name in names:
-            path = folder / name
-            if pid is None and _exists(int(path.stem)):
-                continue
-            with contextlib.suppress(OSError):
-                log = path.read_bytes()
-                path.unlink()
-                return log
-        return b""
+    def progress(self) -> list[Progress]:
+        """How far the running runs are, of those that tell."""
+        return [member.progress for member in self._members if member.progress is not None]
 
     def output(self) -> bytes:
         """What the only worker printed since the last call; nothing where there are several."""
         if self.slots != 1:
             return b""
-        folder = self._layout.live_logs(self._owner)
-        for path in folder.glob("*.log") if folder.exists() else ():
-            data = path.read_bytes()
-            # A worker empties its file when a run is over: what is there then is new.
-            start = self._shown if self._shown <= len(data) else 0
-            self._shown = len(data)
-            return data[start:]
-        return b""
+        said, self._said = self._said, b""
+        return said + b"".join(self._heard(member) for member in self._members if member.batch)
+
+    def abort(self) -> None:
+        """Nothing to do in this process: the scheduler stops the workers."""
 
     def stop(self, *, kill: bool) -> None:
         """End the workers."""
-        if kill:
-            for future in list(self._running.values()):
-                future.cancel()
-            self._pool.stop()
-        else:
-            self._pool.close()
-        self._pool.join()
-        folder = self._layout.live_logs(self._owner)
-        for path in folder.glob("*.log") if folder.exists() else ():
-            path.unlink(missing_ok=True)
+        for member in self._members:
+            if kill or not member.ready:
+                member.process.kill()
+            else:
+                with contextlib.suppress(OSError):
+                    member.pipe.send(None)
+        for member in list(self._members):
+            member.process.join(JOIN_SECONDS)
+            if member.process.is_alive():
+                member.process.kill()
+                member.process.join()
+            self._remove(member)
+        self._selector.close()
+        self._backlog.clear()
         with contextlib.suppress(OSError):
-            folder.rmdir()
+            Layout(Path(self._context.store)).live_logs(self._context.owner).rmdir()
 
+    # --- workers -------------------------------------------------------------------------------------------------
 
-def _fork_server(context: Context) -> BaseContext:
-    """A context whose workers are forked from a process that has loaded the study, once."""
-    os.environ.update(threads.environment(1))
-    os.environ[PRELOAD_VARIABLE] = json.dumps(
-        {"study": asdict(context.study), "modules": list(context.preload), "main": False}
-    )
-    server = _Server()
-    server.set_forkserver_preload(["quadrat.execution.preload"])
-    return server
+    def _dispatch(self) -> None:
+        """Give waiting batches to free workers; start workers for the rest, as far as there may be."""
+        for member in self._members:
+            if not self._backlog:
+                return
+            if member.ready and member.batch is None:
+                batch = self._backlog.popleft()
+                try:
+                    member.pipe.send(batch)
+                except OSError:  # it died while idle: `_listen` sees that, the batch has not begun
+                    self._backlog.appendleft(batch)
+                    continue
+                member.batch, member.began, member.shown = batch, time.monotonic(), 0
+        starting = sum(not member.ready for member in self._members)
+        for _ in range(min(len(self._backlog) - starting, self.slots - len(self._members))):
+            self._start()
 
+    def _start(self) -> None:
+        ours, theirs = self._server.Pipe()
+        process = self._server.Process(target=serve, args=(theirs, self._context), name="quadrat-worker")  # type: ignore[attr-defined]  # every context has one
+        process.start()
+        theirs.close()
+        member = _Member(process, ours, live_log(self._context, process.pid or 0))
+        self._members.append(member)
+        self._selector.register(ours, selectors.EVENT_READ, member)
+        self._selector.register(process.sentinel, selectors.EVENT_READ, member)
 
-class _WorkerProcess(ForkServerProcess):
-    """A worker that does not import the main script again: nothing of ours is in it, and it may have no main guard."""
+    def _remove(self, member: _Member) -> None:
+        self._members.remove(member)
+        self._selector.unregister(member.pipe)
+        self._selector.unregister(member.process.sentinel)
+        member.pipe.close()
+        with contextlib.suppress(OSError):
+            member.log.unlink(missing_ok=True)
 
-    def start(self) -> None:
-        main = sys.modules["__main__"]
-        held = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
-        for name in held:
-            setattr(main, name, None)
+    # --- what they say -------------------------------------------------------------------------------------------
+
+    def _patience(self, timeout: float) -> float:
+        """How long to wait: until the first time-out of a batch at most."""
+        ends = [member.began + self._limit(member.batch) for member in self._members if member.batch]
+        return max(0.0, min([timeout, *(end - time.monotonic() for end in ends)]))
+
+    @staticmethod
+    def _limit(batch: Batch) -> float:
+        return batch.timeout * len(batch.orders) if batch.timeout else float("inf")
+
+    def _listen(self, timeout: float) -> None:
+        """Take what the workers say within some time, and notice the ones that are gone."""
+        for key, _ in self._selector.select(timeout):
+            member: _Member = key.data
+            if member not in self._members:
+                continue  # gone a moment ago, by the other of its two signs
+            if not self._take(member) or key.fileobj is not member.pipe:
+                self._bury(member)
+
+    def _take(self, member: _Member) -> bool:
+        """Take a worker's answers; False where there will be no more."""
         try:
-            super().start()
-        finally:
-            for name, value in held.items():
-                setattr(main, name, value)
+            while member.pipe.poll():
+                self._answer(member, member.pipe.recv())
+        except (EOFError, OSError):
+            return False
+        return True
+
+    def _answer(self, member: _Member, answer: Answer) -> None:
+        if isinstance(answer, Ready):
+            if answer.error:
+                self._give_up(answer.error)
+            member.ready = not answer.error
+            self._stillborn = 0
+        elif isinstance(answer, Progress):
+            member.progress = answer
+        elif member.batch is not None:
+            if self.slots == 1:
+                self._said += self._heard(member, whole=True)
+            self._finish(member, answer)
+            if self._backlog:
+                self._dispatch()
+
+    def _finish(self, member: _Member, outcomes: list[Outcome], lost: str = "", detail: str = "") -> None:
+        if member.batch is None:
+            return
+        log = b""
+        if lost:
+            with contextlib.suppress(OSError):
+                log = member.log.read_bytes()
+        self._ended.append(Finished(member.batch, outcomes, lost, detail, log))
+        member.batch = member.progress = None
+
+    def _bury(self, member: _Member) -> None:
+        """A worker is gone: with it its batch."""
+        self._take(member)
+        member.process.join()
+        how = _how_it_ended(member.process.exitcode)
+        if member.batch is not None:
+            if self.slots == 1:
+                self._said += self._heard(member, whole=True)
+            self._finish(member, [], "killed", how)
+        elif not member.ready:
+            self._stillborn += 1
+            if self._stillborn >= STILLBORN:
+                self._give_up(f"{how} while it started, {STILLBORN} times in a row")
+        self._remove(member)
+
+    def _stop_late_ones(self) -> None:
+        now = time.monotonic()
+        for member in list(self._members):
+            batch = member.batch
+            if batch is not None and now - member.began > self._limit(batch):
+                member.process.kill()
+                member.process.join()
+                self._take(member)  # it may have made it in the last moment
+                self._finish(member, [], "timeout", f"took longer than {batch.timeout:g} s")
+                self._remove(member)
+
+    def _give_up(self, why: str) -> None:
+        """No worker can be started: everything that waits for one is told so."""
+        self._ended += [Finished(batch, [], "broken", why) for batch in self._backlog]
+        self._backlog.clear()
+
+    def _heard(self, member: _Member, *, whole: bool = False) -> bytes:
+        """What a worker's batch has printed since this was last asked; `whole` up to the last byte."""
+        try:
+            with member.log.open("rb") as file:
+                file.seek(member.shown)
+                data = file.read()
+        except OSError:
+            return b""
+        data = data if whole else data[: whole_characters(data)]
+        member.shown += len(data)
+        return data
 
 
-class _Server(ForkServerContext):
-    Process = _WorkerProcess
-
-
-_worker: Worker | None = None
-
-
-def _start_worker(context: Context) -> None:
-    """In a new worker: leave Ctrl-C to the main process, end with it, catch the output."""
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _end_with_parent()
-    layout = Layout(Path(context.store))
-    capture = Capture(layout.live_logs(context.owner) / f"{os.getpid()}.log")
-    _worker = Worker(context, capture.take)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True, name="quadrat-parent-watch").start()
-
-
-def _execute(batch: Batch) -> list[Outcome]:
-    if _worker is None:
-        raise RuntimeError("the worker was not started")
-    return _worker.execute(batch)
-
-
-def _end(code: int | None) -> str:
+def _how_it_ended(code: int | None) -> str:
     if code is not None and code < 0:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = {"SIGKILL": " (out of memory, or killed by hand)", "SIGSEGV": " (a crash in compiled code)"}
         return f"the worker was killed by {name}{hint.get(name, '')}"
     return f"the worker ended with exit code {code}"
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def preload_request() -> tuple[StudyRef | None, list[str]]:
-    """What the fork server is to load: from its environment."""
-    raw: dict[str, Any] = json.loads(os.environ.get(PRELOAD_VARIABLE, "{}"))
-    study = raw.get("study")
-    return (StudyRef(**study) if study else None), list(raw.get("modules", []))

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import json
+import os
+import signal
 
-from quadrat.core.loading import load_study
-from quadrat.execution.pool import preload_request
+PRELOAD_VARIABLE = "QUADRAT_PRELOAD"
 
-_study, _modules = preload_request()
-# What does not load here is met again in the worker, where somebody can be told.
-for _name in _modules:
-    with contextlib.suppress(Exception):
-        importlib.import_module(_name)
-if _study is not None:
-    with contextlib.suppress(Exception):
-        load_study(_study)
+# Ctrl-C is the main process's to handle; a server that is still importing must not die of it.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+loaded_codes: dict[str, str] = {}
+"""The fingerprints of the tasks' code as it was when this process loaded it; empty where it loaded none."""
+
+
+def preload() -> None:
+    """Load what the environment asks for. What does not load is met again in the worker, where somebody can be told."""
+    from quadrat.core.fingerprint import fingerprints
+    from quadrat.core.loading import StudyRef, load_study
+    from quadrat.execution import threads, worker  # noqa: F401  (for the workers)
+
+    raw = json.loads(os.environ.pop(PRELOAD_VARIABLE, "{}"))
+    threads.load_generators()
+    for name in raw.get("preload", ()):
+        _import(name)
+    study = raw.get("study")
+    if study:
+        with contextlib.suppress(Exception, SystemExit):
+            loaded_codes.update(fingerprints(load_study(StudyRef(**study)).study))
+    for name in raw.get("modules", ()):
+        _import(name)
+
+
+def _import(name: str) -> None:
+    with contextlib.suppress(Exception, SystemExit):
+        importlib.import_module(name)
+
+
+preload()

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,27 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "packages": dict(sorted(packages.items(), key=lambda one: one[0].lower())),
-        "devices": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
     }
+
+
+@lru_cache(maxsize=1)
+def processor() -> str:
+    """What the processor calls itself."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def devices(gpus: float) -> list[str]:
+    """What a run computes on: the processor, and the accelerators that a task which asks for some may see."""
+    torch = sys.modules.get("torch")
+    if not gpus or torch is None or not torch.cuda.is_available():
+        return [processor()]
+    return [processor(), *(torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count()))]
 
 
 def git_state(file: Path | None) -> dict[str, Any]:

@@ -5,73 +5,40 @@ It decides what runs when, claims runs against other processes, retries, and let
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from quadrat.core.errors import StoreError
-from quadrat.core.task import Batched
+import pydantic_core
+
+from quadrat.core.errors import BadInput, StoreError
+from quadrat.core.identity import inputs_digest
 from quadrat.execution.base import Batch, Context, Executor, Finished, Order, Outcome
+from quadrat.execution.canary import Canary
 from quadrat.execution.capture import TAIL_BYTES, tail
+from quadrat.execution.foreign import Foreign
+from quadrat.execution.front import Front
 from quadrat.execution.graph import Graph, Key
 from quadrat.execution.orders import Ledger, OrderMaker
-from quadrat.execution.worker import order_inputs
+from quadrat.execution.tally import Listener, Options, Tally
+from quadrat.execution.temps import Temps
 from quadrat.plan.plan import Plan, Reason
 from quadrat.store import failures
+from quadrat.store.claims import Claims
+from quadrat.store.commit import discard_attempts
 from quadrat.store.failures import Failure
-from quadrat.store.lease import Claims, Lease
+from quadrat.store.lease import Lease
 from quadrat.store.record import Record
 from quadrat.store.store import Store
 
+__all__ = ["Options", "Scheduler", "Tally"]
+
 POLL_SECONDS = 0.2
+IDLE_SECONDS = 0.02
 QUICK_SECONDS = 0.05
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a plan is run.
-
-    Attributes:
-        fail_fast: start nothing more after the first failure.
-        partial: gathers go on without members that failed.
-        canary: run one chain per task first, and go on only if it works.
-    """
-
-    fail_fast: bool = False
-    partial: bool = False
-    canary: bool = False
-
-
-@dataclass
-class Tally:
-    """How a session stands.
-
-    Attributes:
-        total, done, failed, blocked: runs to do at the start, and what became of them.
-        elsewhere: of those done, the ones that another process did.
-        unchanged: of those done, the ones that need not run after all: what they read was made again with equal bytes.
-        seconds: time in tasks.
-    """
-
-    total: Counter[str] = field(default_factory=Counter)
-    done: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    blocked: Counter[str] = field(default_factory=Counter)
-    running: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[str] = field(default_factory=Counter)
-    elsewhere: int = 0
-    unchanged: int = 0
-    waiting_for_others: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    interrupted: bool = False
-    canary_failed: bool = False
-
-
-Listener = Callable[[str, Any], None]
+LOST_TRIES = 3
 
 
 class Scheduler:
@@ -84,7 +51,7 @@ class Scheduler:
         context: what all runs of the session share.
         lease: this session's lease on the store.
         options: how.
-        listener: told of events: ("done", (key, outcome)), ("failed", failure), ("output", bytes), ("tick", tally).
+        listener: told of events (see `Listener`).
     """
 
     def __init__(
@@ -106,22 +73,23 @@ class Scheduler:
         self._listen = listener or (lambda event, value: None)
         self._lease = lease
         self._claims = Claims(store.layout, lease)
+        self._foreign = Foreign(plan, store, self._claims)
         self._graph = Graph(plan, partial=self._options.partial)
-        self._ledger = Ledger(plan, store.index)
-        self._maker = OrderMaker(plan, self._graph, self._ledger, store.index)
-        self._ready: dict[str, deque[int]] = {name: deque() for name in plan.tasks}
-        self._tries: Counter[Key] = Counter()
-        self._settled: set[Key] = set()
-        self._dropped: set[Key] = set()
-        self._foreign: deque[tuple[Key, Order, float]] = deque()
+        self._ledger = Ledger(plan, store.index, store.set_aside())
+        self._maker = OrderMaker(plan, self._graph, self._ledger, store.index, self._is_fresh)
+        self._temps = Temps(plan, self._graph, self._ledger, store.layout, lease.owner)
+        self._canary = Canary(plan, self._graph) if self._options.canary else None
+        self._front = Front(plan, self._graph)
+        self._tries: dict[Key, Counter[str]] = {}
+        self._astray: Counter[Key] = Counter()
         self._in_flight: dict[int, tuple[Batch, list[Key]]] = {}
-        self._single: set[Key] = set()
         self._number = 0
         self._stop = ""
         self._kill = False
-        self._began = time.time()
-        self._canary: set[Key] | None = None
-        self._temps = self._count_temp_readers()
+
+    def _is_fresh(self, task: str, code: str) -> bool:
+        now = self._context.codes.get(task, "")
+        return not now or code in ("", now) or code in self._store.accepted().get(f"{task}:{now}", ())
 
     @property
     def to_run(self) -> dict[str, Any]:
@@ -130,28 +98,35 @@ class Scheduler:
 
     def interrupt(self) -> None:
         """Once: let what runs finish, start nothing more. Twice: stop what runs."""
-        if self._stop == "interrupted":
-            self._kill = True
+        again = self._stop == "interrupted"
         self._stop = "interrupted"
         self.tally.interrupted = True
+        if again:
+            self._kill = True
+            self._executor.abort()
 
     def run(self) -> Tally:
         """Do everything; returns how it went.
 
         Raises:
             StoreError: where the store cannot be written.
+            BadInput: where workers cannot load the study.
         """
         for name, runs in self._graph.to_run.items():
             self.tally.total[name] = int(runs.sum())
-        self._block_held()
-        for name, run in self._graph.ready():
-            self._ready[name].append(run)
-        if self._options.canary:
-            self._canary = self._canary_runs()
+        self._block(self._front.begin())
         try:
             self._loop()
+            self._temps.drop_rest()
+        except KeyboardInterrupt:
+            self._kill = True
+            if not self.tally.interrupted:
+                raise
         finally:
             self._executor.stop(kill=self._kill or bool(self._in_flight))
+            for batch, _ in self._in_flight.values():
+                for order in batch.orders:
+                    discard_attempts(self._store.layout, order.id, self._lease.owner)
             self._claims.release_all()
         return self.tally
 
@@ -163,128 +138,117 @@ class Scheduler:
             if self._kill or not (self._in_flight or self._can_go_on()):
                 return
             ended = self._executor.wait(POLL_SECONDS) if self._in_flight else []
+            output = self._executor.output()
+            if output:
+                self._listen("output", output)
             for one in ended:
                 self._take(one)
-            if not ended:
-                output = self._executor.output()
-                if output:
-                    self._listen("output", output)
-            if not self._in_flight and not any(self._ready.values()):
-                time.sleep(0.02)  # everything left is with other processes: look again in a moment
+            if not self._in_flight and not ended:
+                time.sleep(IDLE_SECONDS)  # everything left is with other processes: look again in a moment
             now = time.monotonic()
             if now - poll > POLL_SECONDS or not self._in_flight:
                 poll = now
-                self._poll_foreign()
-                if not self._lease.held():
-                    self._lease.take()
-                self._listen("tick", self.tally)
+                self._look_around()
 
     def _can_go_on(self) -> bool:
-        return not self._stop and (any(self._ready.values()) or bool(self._foreign))
+        return not self._stop and (bool(self._front) or bool(self._foreign))
+
+    def _look_around(self) -> None:
+        """Now and then: our lease, and what others do."""
+        if not self._lease.held():
+            self._lease.take()
+        for key, order, met in self._foreign.settled():
+            if isinstance(met, Record):
+                self._take_over(key, met)
+            elif isinstance(met, Failure):  # it was tried over there, by the same rules
+                self._fail(key, order, met, final=True)
+            else:
+                self._front.again(key)
+        self.tally.waiting_for_others = len(self._foreign)
+        self._listen("progress", self._executor.progress())
+        self._listen("tick", self.tally)
 
     # --- starting runs -------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
         """Hand ready runs to the executor while it has room; later tasks first, so that chains get done."""
         for name in reversed(self._plan.tasks):
-            queue = self._ready[name]
-            task = self._plan.tasks[name].task
-            while queue and self._room(task.resources.cpus, task.resources.gpus):
-                if self._canary is not None and not self._bring_canary(name, queue):
+            waiting = self._front.ready[name]
+            resources = self._plan.tasks[name].task.resources
+            while waiting and self._room(resources.cpus, resources.gpus) and not self._stop:
+                if self._canary:
+                    key = waiting.pick(self._canary.__contains__)
+                    keys = [key] if key else []
+                else:
+                    keys = waiting.take((self._executor.slots - self._used()) // resources.cpus)
+                if not keys:
                     break
-                keys = self._group(name, queue)
-                orders: list[tuple[Key, Order]] = []
-                for key in keys:
-                    order = self._prepare(key)
-                    if order is not None:
-                        orders.append((key, order))
+                orders = [(key, order) for key in keys if (order := self._prepare(key)) is not None]
                 if orders:
                     self._submit(name, orders)
 
+    def _used(self) -> int:
+        return sum(batch.cpus for batch, _ in self._in_flight.values())
+
     def _room(self, cpus: int, gpus: float) -> bool:
-        used = sum(batch.cpus for batch, _ in self._in_flight.values())
         if gpus and sum(batch.gpus for batch, _ in self._in_flight.values()) + gpus > max(self._executor.gpus, gpus):
             return False
         # Trivial runs are queued ahead of the workers, or these would wait for us between two of them.
         ahead = self._executor.slots if self._mean_seconds() < QUICK_SECONDS and self._executor.slots > 1 else 0
-        return not self._in_flight or used + cpus <= self._executor.slots + 3 * ahead
+        return not self._in_flight or self._used() + cpus <= self._executor.slots + 3 * ahead
 
     def _mean_seconds(self) -> float:
         done = sum(self.tally.done.values())
         return sum(self.tally.seconds.values()) / done if done >= 4 else QUICK_SECONDS
 
-    def _group(self, name: str, queue: deque[int]) -> list[Key]:
-        """The next run, with others that its task's batched form takes together."""
-        first = queue.popleft()
-        task = self._plan.tasks[name].task
-        if task.batched is None or (name, first) in self._single or self._canary is not None:
-            return [(name, first)]
-        wanted = self._batch_key(name, first, task.batched)
-        # As many calls as there are slots, so that fusing does not leave workers idle.
-        alike = [
-            run
-            for run in queue
-            if self._batch_key(name, run, task.batched) == wanted and (name, run) not in self._single
-        ]
-        share = -(-(len(alike) + 1) // max(1, self._executor.slots // task.resources.cpus))
-        chosen = alike[: min(task.batched.limit, share) - 1]
-        for run in chosen:
-            queue.remove(run)
-        return [(name, run) for run in [first, *chosen]]
-
-    def _batch_key(self, name: str, run: int, batched: Batched) -> tuple[Any, ...]:
-        made = self._plan.tasks[name].made
-        varies = frozenset(one.partition(".")[0] for one in batched.varies)
-        point = made.points[made.point[run]].identity(varies)
-        return point, *(int(column[run]) for column in made.upstream.values())
-
     def _prepare(self, key: Key) -> Order | None:
         """The order of a ready run; None where it need not be run here, or not now."""
         name, run = key
-        if key in self._settled:
+        if self._front.is_settled(key):
             return None
-        one = self._plan.tasks[name]
-        if one.reason[run] == Reason.UPSTREAM and self._inputs_unchanged(key):
+        if self._plan.tasks[name].reason[run] == Reason.UPSTREAM and self._inputs_unchanged(key):
             self.tally.unchanged += 1
-            self._finish(key, self._ledger.attempt[name][run], self._ledger.digest[name][run], 0.0)
+            self._finish(key, *self._ledger.ref(name, run), self._ledger.digest[name][run], 0.0)
             return None
-        order = self._maker.make(key, self._dropped)
+        tries = self._tries.get(key)
+        order = self._maker.make(key, self._front.dropped, sum(tries.values()) if tries else 0)
+        if order.id != self._plan.tasks[name].ids[run].hex():
+            found = self._store.newest(order.id)
+            if found is not None and self._maker.is_current(
+                key, self._front.dropped, found, self._context.codes.get(name, "")
+            ):
+                self.tally.unchanged += 1
+                self._finish(key, found.id, found.attempt, int(found.digest[:16], 16), 0.0)
+                return None
+            order = replace(order, attempt=found.attempt + 1 if found else 1)
+        return order if self._claim(key, order) else None
+
+    def _claim(self, key: Key, order: Order) -> bool:
+        """Whether the run is ours to do: nobody else is at it, nor has done it since the plan was made."""
         if not self._claims.take(order.id):
-            self._foreign.append((key, order, time.time()))
-            return None
-        if self._finished_elsewhere(key, order):
+            self._foreign.wait_for(key, order)
+            return False
+        finished = self._foreign.finished(order)
+        failed = None if finished or key in self._tries else self._foreign.failed(key, order)
+        if finished is not None:
             self._claims.release(order.id)
-            return None
-        return order
+            self._take_over(key, finished)
+        elif failed is not None:
+            self._fail(key, order, failed, final=True)
+        return not (finished or failed)
 
     def _inputs_unchanged(self, key: Key) -> bool:
         """Whether the results that a finished run read are, byte for byte, those that its upstreams have now."""
-        from quadrat.core.identity import inputs_digest
-
-        name, run = key
-        one = self._plan.tasks[name]
+        one = self._plan.tasks[key[0]]
         digests: list[int] = []
         for link in one.task.sorted_inputs:
-            place = int(one.made.upstream[link.name][run])
+            place = int(one.made.upstream[link.name][key[1]])
             members = [] if place < 0 else one.made.groups[link.name].of(place).tolist() if link.many else [place]
+            if any((link.name, member) in self._front.dropped for member in members):
+                return False
             digests.extend(self._ledger.digest[link.name][member] for member in members)
-        row = int(one.found[run])
+        row = self._ledger.row[key[0]][key[1]]
         return row >= 0 and int(self._store.index.light["inputs"][row]) == inputs_digest(digests)
-
-    def _finished_elsewhere(self, key: Key, order: Order) -> bool:
-        """Whether the run is committed already, by another process since the plan was made."""
-        folder = self._store.layout.run_text(order.id, order.attempt)
-        if not os.path.isdir(folder):
-            return False
-        record = self._store.newest(order.id)
-        if record is None or record.attempt < order.attempt:
-            return False
-        self._take_foreign(key, record)
-        return True
-
-    def _take_foreign(self, key: Key, record: Record) -> None:
-        self.tally.elsewhere += 1
-        self._finish(key, record.attempt, int(record.digest[:16] or "0", 16), 0.0)
 
     def _submit(self, name: str, orders: list[tuple[Key, Order]]) -> None:
         task = self._plan.tasks[name].task
@@ -304,240 +268,104 @@ class Scheduler:
     # --- taking results ------------------------------------------------------------------------------------------
 
     def _take(self, ended: Finished) -> None:
+        if ended.lost == "broken":
+            raise BadInput(ended.detail)
         batch, keys = self._in_flight.pop(ended.batch.number)
         self.tally.running[batch.task] -= len(keys)
         outcomes = {outcome.id: outcome for outcome in ended.outcomes}
         for key, order in zip(keys, batch.orders, strict=True):
-            outcome = outcomes.get(order.id) or self._lost(key, order, ended, len(keys))
-            self._claims.release(order.id)
+            outcome = outcomes.get(order.id)
+            if outcome is None or outcome.again:
+                outcome = self._lost(key, order, ended, alone=len(keys) == 1 and not (outcome and self._once_more(key)))
             if outcome is None:
-                continue
-            if outcome.fatal:
-                self._kill = True
+                self._claims.release(order.id)
+            elif outcome.fatal:
                 raise StoreError(outcome.fatal)
-            if outcome.failure is None:
-                self._succeed(key, order, outcome)
+            elif outcome.failure is not None:
+                self._fail(key, order, outcome.failure)
             else:
-                self._fail(key, outcome.failure)
+                self._succeed(key, order, outcome)
 
     def _succeed(self, key: Key, order: Order, outcome: Outcome) -> None:
-        digest = outcome.digest
-        if outcome.elsewhere:
-            self.tally.elsewhere += 1
-            record = self._store.newest(order.id)
-            digest = int(record.digest[:16], 16) if record else digest
-        if self._plan.tasks[key[0]].reason[key[1]] in (Reason.FAILED, Reason.HELD) or self._tries[key]:
+        self._claims.release(order.id)
+        self.tally.elsewhere += outcome.elsewhere
+        if self._plan.tasks[key[0]].reason[key[1]] in (Reason.FAILED, Reason.HELD) or key in self._tries:
             failures.forget(self._store.layout, order.id)
-        self._finish(key, outcome.attempt, digest, outcome.seconds)
+        self._finish(key, order.id, outcome.attempt, outcome.digest, outcome.seconds)
         self._listen("done", (key, outcome))
 
-    def _lost(self, key: Key, order: Order, ended: Finished, together: int) -> Outcome | None:
-        """What became of a run whose worker is gone: committed all the same, to be tried alone, or failed."""
+    def _once_more(self, key: Key) -> bool:
+        """Whether a run whose staging was taken away is to be tried again, as that was not its fault; not for ever."""
+        self._astray[key] += 1
+        return self._astray[key] < LOST_TRIES
+
+    def _lost(self, key: Key, order: Order, ended: Finished, *, alone: bool) -> Outcome | None:
+        """What became of a run without an outcome: committed all the same, to be tried (again) alone, or failed."""
+        discard_attempts(self._store.layout, order.id, self._lease.owner)
         record = self._store.newest(order.id)
         if record is not None and record.attempt >= order.attempt:
             return Outcome(order.id, int(record.digest[:16], 16), record.attempt, record.seconds)
-        if ended.lost == "cancelled":
-            self._settled.add(key)
-            return None
-        if together > 1:
-            self._single.add(key)
-            self._ready[key[0]].append(key[1])
+        if not alone:
+            self._front.again(key, alone=True)
             return None
         failure = Failure(
             id=order.id,
             study=self._plan.study.name,
             task=key[0],
-            params=_plain(order.params),
-            kind=ended.lost,
-            message=ended.detail,
+            params=dict(pydantic_core.from_json(order.params)),
+            kind=ended.lost or "killed",
+            message=ended.detail or "the worker gave no answer",
             log=tail(ended.log),
+            tries=order.tries + 1,
             at=time.time(),
             code=self._context.codes.get(key[0], ""),
             rerun=self._context.command.format(id=order.id[:12]),
-            inputs=order_inputs(order),
+            inputs=order.input_ids,
             group=order.group,
             plan=self._context.plan,
         )
         failures.write(self._store.layout, failure, ended.log if len(ended.log) > TAIL_BYTES else b"")
         return Outcome(order.id, failure=failure)
 
-    def _finish(self, key: Key, attempt: int, digest: int, seconds: float) -> None:
-        """A run is finished: its readers wait for one less."""
-        name, run = key
-        self._settled.add(key)
-        self._ledger.finished(key, attempt, digest)
-        self.tally.done[name] += 1
-        self.tally.seconds[name] += seconds
-        for reader, _ in self._graph.readers(key):
-            self._release(reader)
-        for longer in self._graph.order_ties.get(key, ()):
-            self._release(longer)
-        self._drop_temps(key)
-        self._check_canary(key)
+    def _take_over(self, key: Key, record: Record) -> None:
+        """Another process has finished a run."""
+        self.tally.elsewhere += 1
+        outcome = Outcome(record.id, int(record.digest[:16] or "0", 16), record.attempt, elsewhere=True)
+        self._finish(key, record.id, outcome.attempt, outcome.digest, 0.0)
+        self._listen("done", (key, outcome))
 
-    def _release(self, key: Key) -> None:
-        name, run = key
-        waiting = self._graph.waiting[name]
-        waiting[run] -= 1
-        if waiting[run] == 0 and key not in self._settled:
-            self._ready[name].append(run)
+    def _finish(self, key: Key, id: str, attempt: int, digest: int, seconds: float) -> None:
+        """A run is finished, here or elsewhere."""
+        self._ledger.finished(key, id, attempt, digest)
+        self.tally.done[key[0]] += 1
+        self.tally.seconds[key[0]] = self.tally.seconds.get(key[0], 0.0) + seconds
+        self._front.finish(key)
+        self._temps.read(key)
+        if self._canary is not None and self._canary.settle(key):
+            self._listen("canary", True)
 
-    def _fail(self, key: Key, failure: Failure) -> None:
-        """A run failed: try it again, or block what needs it."""
-        task = self._plan.tasks[key[0]].task
-        self._tries[key] += 1
-        if self._tries[key] <= task.policy.retries.get(failure.kind, 0) and not self._stop:
-            self._ready[key[0]].append(key[1])
+    def _fail(self, key: Key, order: Order, failure: Failure, *, final: bool = False) -> None:
+        """A run failed: try it again (and keep the claim, or others take it for failed), or block what needs it."""
+        tries = self._tries.setdefault(key, Counter())
+        tries[failure.kind] += 1
+        allowed = self._plan.tasks[key[0]].task.policy.retries.get(failure.kind, 0)
+        if not final and not self._stop and tries[failure.kind] <= allowed:
+            self._front.again(key)
             self._listen("retry", failure)
             return
+        self._claims.release(order.id)
         self.tally.failed[key[0]] += 1
         self.tally.failures.append(failure)
         self._listen("failed", failure)
-        self._settle(key)
-        if self._options.fail_fast and not self._stop:
-            self._stop = "failed"
-        if self._canary is not None and key in self._canary:
+        self._block(self._front.fail(key))
+        if self._canary and key in self._canary:
             self.tally.canary_failed = True
-            self._stop = "canary"
+            self._stop = self._stop or "canary"
+        if self._options.fail_fast:
+            self._stop = self._stop or "failed"
 
-    def _settle(self, key: Key) -> None:
-        """A run will not be finished: gathers that can do without it go on, everything else that reads it is blocked."""
-        rest = [key]
-        while rest:
-            one = rest.pop()
-            self._settled.add(one)
-            for longer in self._graph.order_ties.get(one, ()):
-                self._release(longer)  # it continues from what else there is, or from scratch
-            for reader, droppable in self._graph.readers(one):
-                if reader in self._settled:
-                    continue
-                if droppable:
-                    self._dropped.add(one)
-                    if self._members_left(reader):
-                        self._release(reader)
-                        continue
-                self.tally.blocked[reader[0]] += 1
-                rest.append(reader)
-
-    def _members_left(self, key: Key) -> bool:
-        """Whether a gather has any member that has not failed."""
-        name, run = key
-        one = self._plan.tasks[name]
-        for link in one.task.inputs:
-            place = int(one.made.upstream[link.name][run])
-            if link.many and place >= 0:
-                members = one.made.groups[link.name].of(place).tolist()
-                if all((link.name, member) in self._dropped for member in members):
-                    return False
-        return True
-
-    def _block_held(self) -> None:
-        """Runs that failed before and are not to be tried again block their readers from the start."""
-        for name, one in self._plan.tasks.items():
-            for run in (one.reason == Reason.HELD).nonzero()[0].tolist():
-                self._settle((name, run))
-
-    # --- other processes -----------------------------------------------------------------------------------------
-
-    def _poll_foreign(self) -> None:
-        """Look at the runs that other processes have claimed."""
-        self.tally.waiting_for_others = len(self._foreign)
-        for _ in range(len(self._foreign)):
-            key, order, since = self._foreign.popleft()
-            if self._finished_elsewhere(key, order):
-                continue
-            if self._claims.taken_by_others(order.id):
-                self._foreign.append((key, order, since))
-                continue
-            failure = failures.read(self._store.layout, order.id)
-            if self._finished_elsewhere(key, order):
-                continue
-            if failure is not None and failure.at > max(self._began, since - 60) and self._began < failure.at:
-                self._tries[key] = 10**6  # it has been tried over there, with the same rules
-                self._fail(key, failure)
-                continue
-            self._ready[key[0]].append(key[1])
-
-    # --- canary --------------------------------------------------------------------------------------------------
-
-    def _canary_runs(self) -> set[Key]:
-        """One run of each task and everything above it."""
-        chosen: set[Key] = set()
-        rest: list[Key] = []
-        for name in self._plan.tasks:
-            runs = self._graph.to_run[name].nonzero()[0]
-            if len(runs):
-                rest.append((name, int(runs[0])))
-        while rest:
-            key = rest.pop()
-            if key in chosen:
-                continue
-            chosen.add(key)
-            made = self._plan.tasks[key[0]].made
-            for link in made.task.inputs:
-                place = int(made.upstream[link.name][key[1]])
-                members = [] if place < 0 else made.groups[link.name].of(place).tolist() if link.many else [place]
-                rest += [(link.name, member) for member in members if self._graph.to_run[link.name][member]]
-        return chosen
-
-    def _bring_canary(self, name: str, queue: deque[int]) -> bool:
-        """Put the next run of the canary in front of a queue; False where it has none."""
-        for _ in range(len(queue)):
-            if self._canary is None or (name, queue[0]) in self._canary:
-                return True
-            queue.rotate(-1)
-        return False
-
-    def _check_canary(self, key: Key) -> None:
-        if self._canary is not None:
-            self._canary.discard(key)
-            if not self._canary:
-                self._canary = None
-                self._listen("canary", True)
-
-    # --- temporary artifacts -------------------------------------------------------------------------------------
-
-    def _count_temp_readers(self) -> dict[Key, int]:
-        """For each run with temporary artifacts how many runs have yet to read it; tasks read by others than planned are left out."""
-        found: dict[Key, int] = {}
-        for name, one in self._plan.tasks.items():
-            readers = [task for task in self._plan.study.order if any(link.name == name for link in task.inputs)]
-            if not one.task.temps or not readers or any(task.name not in self._plan.tasks for task in readers):
-                continue
-            for run in range(one.size):
-                found[name, run] = sum(1 for _ in self._graph.readers((name, run)))
-        return found
-
-    def _drop_temps(self, key: Key) -> None:
-        """Drop the temporary artifacts whose last reader has just finished."""
-        if not self._temps:
-            return
-        made = self._plan.tasks[key[0]].made
-        for link in made.task.inputs:
-            place = int(made.upstream[link.name][key[1]])
-            members = [] if place < 0 else made.groups[link.name].of(place).tolist() if link.many else [place]
-            for member in members:
-                upstream = (link.name, member)
-                if upstream in self._temps:
-                    self._temps[upstream] -= 1
-                    if self._temps[upstream] == 0:
-                        self._remove_temps(upstream)
-
-    def _remove_temps(self, key: Key) -> None:
-        import shutil
-
-        id, attempt = self._ledger.ref(*key)
-        folder = self._store.layout.run(id, attempt)
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            for artifact in Record.load(folder).artifacts.values():
-                path = folder / artifact.path
-                if artifact.temp and path.is_dir():
-                    shutil.rmtree(path)
-                elif artifact.temp:
-                    path.unlink(missing_ok=True)
-
-
-def _plain(data: bytes) -> dict[str, Any]:
-    import orjson
-
-    return dict(orjson.loads(data))
+    def _block(self, runs: Iterable[Key]) -> None:
+        for key in runs:
+            self.tally.blocked[key[0]] += 1
+            if self._canary is not None:
+                self._canary.settle(key)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pydantic
 
 from quadrat.core.identity import encode
+from quadrat.core.trees import Path, at_path
 from quadrat.plan.relation import Column
 
 
@@ -18,12 +18,15 @@ class Domains:
     def __init__(self) -> None:
         self._tables: dict[str, list[Any]] = {}
         self._codes: dict[str, dict[bytes, int]] = {}
-        self._cache: dict[tuple[Any, ...], Column] = {}
+        self._cache: dict[tuple[str, Path, str], Column] = {}
 
-    def codes(self, key: str, path: tuple[str, ...], values: Iterable[Any], cached: tuple[Any, ...] | None) -> Column:
-        """The codes of some values of `key` (of what lies at `path` in them); `cached` names a list that was seen."""
-        if cached is not None and (key, path, *cached) in self._cache:
-            return self._cache[key, path, *cached]
+    def codes(self, key: str, path: Path, values: Iterable[Any], cached: str | None = None) -> Column:
+        """The codes of some values of `key` (of what lies at `path` in them).
+
+        With `cached` they are remembered under that name: the next time the values are not looked at.
+        """
+        if cached is not None and (key, path, cached) in self._cache:
+            return self._cache[key, path, cached]
         name = ".".join((key, *path))
         table = self._tables.setdefault(name, [])
         known = self._codes.setdefault(name, {})
@@ -41,7 +44,7 @@ class Domains:
             found.append(number)
         column = np.asarray(found, np.int32)
         if cached is not None:
-            self._cache[key, path, *cached] = column
+            self._cache[key, path, cached] = column
         return column
 
     def table(self, name: str) -> Sequence[Any]:
@@ -53,34 +56,6 @@ class Domains:
         table = self.table(name)
         return [None if code < 0 else table[code] for code in codes.tolist()]
 
-    def inner(self, key: str, path: tuple[str, ...]) -> Column:
+    def inner(self, key: str, path: Path) -> Column:
         """For each value of `key` the code of what lies at `path` in it."""
-        return self.codes(key, path, self.table(key), None)
-
-    def outer(self, key: str, paths: Sequence[tuple[str, ...]]) -> Column:
-        """For each value of `key` a code that ignores what lies at some paths in it."""
-        seen: dict[bytes, int] = {}
-        return np.asarray(
-            [seen.setdefault(encode(without_paths(value, paths)), len(seen)) for value in self.table(key)], np.int32
-        )
-
-
-def at_path(value: Any, path: tuple[str, ...]) -> Any:
-    """What lies at a path inside a tree of models and mappings; None where nothing does."""
-    for step in path:
-        value = value.get(step) if isinstance(value, Mapping) else getattr(value, step, None)
-    return value
-
-
-def without_paths(value: Any, paths: Sequence[tuple[str, ...]]) -> Any:
-    """A tree as plain mappings, without what lies at some paths."""
-    if isinstance(value, pydantic.BaseModel):
-        value = {name: getattr(value, name) for name in type(value).model_fields}
-    if not isinstance(value, Mapping):
-        return value
-    away = {path[0] for path in paths if len(path) == 1}
-    return {
-        name: without_paths(item, [path[1:] for path in paths if len(path) > 1 and path[0] == name])
-        for name, item in value.items()
-        if name not in away
-    }
+        return self.codes(key, path, self.table(key))

@@ -17,8 +17,10 @@ from quadrat.core.names import Names, flatten
 from quadrat.core.points import TaskPoints
 from quadrat.core.study import Study
 from quadrat.core.task import Point, Task
+from quadrat.plan.own import OwnPoints
 from quadrat.plan.relation import Column, Groups, Relation
-from quadrat.plan.rows import Keep, OwnPoints, RowBuilder, TaskRows
+from quadrat.plan.rows import Keep, RowBuilder
+from quadrat.plan.tables import TaskRows
 
 
 class Reason(enum.IntEnum):
@@ -89,7 +91,7 @@ class TaskPlan:
     @property
     def to_run(self) -> NDArray[np.bool_]:
         """For each run whether it must run."""
-        return (self.reason != Reason.FINISHED) & (self.reason != Reason.HELD)
+        return ~np.isin(self.reason, (Reason.FINISHED, Reason.HELD))
 
     def counts(self) -> dict[str, int]:
         """Runs, and how many are finished, to run, failed before, and outdated."""
@@ -216,7 +218,8 @@ def build_plan(
     """Plan a request.
 
     Args:
-        study: the study; names: its resolver.
+        study: the study.
+        names: its resolver.
         points: the own points of each needed task.
         wish: what is wanted.
         finished: what the store holds.
@@ -234,6 +237,7 @@ def build_plan(
         made = builder.add(task, points[task.name], keep)
         active = wish.only is None or task.name in wish.only
         plan.tasks[task.name] = _reasons(made, plan, wish, finished, fingerprints, active)
+        builder.dead[task.name] = _dead(plan.tasks[task.name], builder)
     _mark_recreate(plan, lacks_temps)
     return plan
 
@@ -286,6 +290,15 @@ def _reasons(
         reason[known] = Reason.ASKED
     _mark_upstream(task_plan, plan, finished)
     return task_plan
+
+
+def _dead(one: TaskPlan, builder: RowBuilder) -> NDArray[np.bool_]:
+    """The runs that will not be finished: failed and not to be tried again, or in need of such a one."""
+    dead: NDArray[np.bool_] = one.reason == Reason.HELD
+    for link in one.task.inputs:
+        if builder.dead[link.name].any():
+            dead |= any_upstream(one.made, link.name, link.many, builder.dead[link.name]) & (one.found < 0)
+    return dead
 
 
 def _mark_upstream(one: TaskPlan, plan: Plan, finished: Finished) -> None:

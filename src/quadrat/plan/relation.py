@@ -93,12 +93,16 @@ def first_seen(key: Index) -> tuple[Index, Index]:
 
 @dataclass
 class Groups:
-    """Groups of runs: members of group g are `members[starts[g]:starts[g + 1]]`, in the order of the plan."""
+    """Groups of runs: members of group g are `members[starts[g]:starts[g + 1]]`, in the order of the plan.
+
+    Of a gather that goes on without members that failed, `dropped` counts for each group how many it lacks.
+    """
 
     starts: Index
     members: NDArray[np.int32]
     ids: list[bytes]
     values: list[Mapping[str, object]]
+    dropped: Index
 
     def of(self, group: int) -> NDArray[np.int32]:
         """The members of one group."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import pydantic
 
+from quadrat.core.annotations import may_be
 from quadrat.core.errors import ConfigError, DeclarationError
 from quadrat.core.params import Invalid, Params, validate
+from quadrat.core.problems import MISSING
 from quadrat.core.study import Study
+
+LISTS = (list, tuple, Sequence, Set)
 
 
 def settings_model(study: Study) -> type[Params] | None:
@@ -31,7 +35,7 @@ def settings_model(study: Study) -> type[Params] | None:
 
 
 def read_settings(model: type[Params], given: Mapping[str, Any], wheres: Mapping[str, str]) -> dict[str, Any]:
-    """The settings' values, checked; one value stands for a list of one where a list is wanted.
+    """The settings' values, checked; one value stands for a list of one where only a list will do.
 
     Raises:
         ConfigError: for a value of the wrong type, or one that is missing.
@@ -42,18 +46,19 @@ def read_settings(model: type[Params], given: Mapping[str, Any], wheres: Mapping
     except Invalid as error:
         for problem in error.problems:
             name = problem.path[0]
-            if name in raw and not isinstance(raw[name], list):
+            kind = model.model_fields[name].annotation if name in raw else None
+            if not isinstance(raw.get(name), list) and may_be(kind, *LISTS) and not may_be(kind, str):
                 raw[name] = [raw[name]]
         try:
             made = validate(model, raw)
-        except Invalid:
-            problem = error.problems[0]
-            name = problem.path[0]
-            if problem.message == "field required":
-                raise ConfigError(
-                    f"setting '{name}' has no value", hint=f"write {name}=… or set it in a file"
-                ) from None
-            raise ConfigError(
-                f"setting '{'.'.join(problem.path)}': {problem.message}", where=wheres.get(name)
-            ) from None
+        except Invalid as still:
+            raise _refusal(still, wheres) from None
     return {name: getattr(made, name) for name in model.model_fields}
+
+
+def _refusal(error: Invalid, wheres: Mapping[str, str]) -> ConfigError:
+    problem = error.problems[0]
+    name = problem.path[0]
+    if problem.message == MISSING and len(problem.path) == 1:
+        return ConfigError(f"setting '{name}' has no value", hint=f"write {name}=… or set it in a file")
+    return ConfigError(f"setting '{'.'.join(problem.path)}': {problem.message}", where=wheres.get(name))

@@ -5,56 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from quadrat.core.errors import BadInput, ConfigError
-from quadrat.core.names import Names
-from quadrat.space.algebra import Axis, Points, Product, Space, Union, Visit, axis
+from quadrat.core.errors import ConfigError
+from quadrat.space.algebra import Axis, Product, Space, Union, axis
 
-Origin = Callable[[tuple[str, ...]], str | None]
+Path = tuple[str, ...]
+Origin = Callable[[Path], str | None]
+FullName = Callable[[str, str | None], str]
 
 
-def sweep_space(section: Any, names: Names, origin: Origin) -> Space:
+def sweep_space(section: Any, full_name: FullName, origin: Origin) -> Space:
     """The space that a `sweep:` section describes; its axes bear full names.
+
+    Args:
+        section: the section.
+        full_name: the full name of a parameter, from what was written and where.
+        origin: file and line of a key.
 
     Raises:
         BadInput: for an unknown name, an axis that is empty or has twins, a form that is none of the three.
     """
-    return _space(section, "", ("sweep",), names, origin)
+    return _space(section, "", ("sweep",), full_name, origin)
 
 
-def _space(section: Any, prefix: str, path: tuple[str, ...], names: Names, origin: Origin) -> Space:
-    where = origin(path)
-    if isinstance(section, Mapping):
-        return Product(tuple(_entry(str(key), value, prefix, path, names, origin) for key, value in section.items()))
-    if isinstance(section, list) and section and all(isinstance(item, Mapping) for item in section):
-        return Union(
-            tuple(_space(item, prefix, (*path, str(place)), names, origin) for place, item in enumerate(section))
+def _space(section: Any, prefix: str, path: Path, full_name: FullName, origin: Origin) -> Space:
+    if isinstance(section, Mapping) and section:
+        return Product(
+            tuple(_entry(str(key), value, prefix, path, full_name, origin) for key, value in section.items())
         )
-    if section in (None, []):
-        raise ConfigError(f"'{'.'.join(path)}' is empty", where=where, hint="list the axes below it, or take it away")
+    if _is_union(section):
+        return Union(
+            tuple(_space(item, prefix, (*path, str(place)), full_name, origin) for place, item in enumerate(section))
+        )
+    dotted = ".".join(path)
+    if not section:
+        raise ConfigError(f"'{dotted}' is empty", where=origin(path), hint="list the axes below it, or take it away")
     raise ConfigError(
-        f"'{'.'.join(path)}' is {section!r}", where=where, hint="write a mapping of axes, or a list of mappings"
+        f"'{dotted}' is {section!r}", where=origin(path), hint="write a mapping of axes, or a list of mappings"
     )
 
 
-def _entry(key: str, value: Any, prefix: str, path: tuple[str, ...], names: Names, origin: Origin) -> Space:
+def _entry(key: str, value: Any, prefix: str, path: Path, full_name: FullName, origin: Origin) -> Space:
     """One key of the section: an axis, a single value, a union below a parameter, or a task's axes."""
-    full_path = (*path, key)
-    where = origin(full_path) or origin(path)
-    dotted = f"{prefix}{key}"
-    nests = isinstance(value, Mapping) or (
-        isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
-    )
-    if nests:
-        return _space(value, f"{dotted}.", full_path, names, origin)
-    found = names.find(dotted, where=where)
+    path = (*path, key)
+    where = origin(path)
+    if (isinstance(value, Mapping) and value) or _is_union(value):
+        return _space(value, f"{prefix}{key}.", path, full_name, origin)
+    name = full_name(f"{prefix}{key}", where)
     if isinstance(value, list):
-        return axis(found.full, tidy_floats(value), where=where)
-    return Axis(found.full, (value,))
+        wheres = [origin((*path, str(place))) for place in range(len(value))]
+        return axis(name, value, wheres=wheres or [where])
+    return Axis(name, (value,), (where,))
 
 
-def tidy_floats(values: list[Any]) -> list[Any]:
-    """Floating values rounded to 15 significant digits, so that 0.1 + 0.2 and 0.3 are one point."""
-    return [float(f"{value:.15g}") if type(value) is float else value for value in values]
+def _is_union(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def factors(space: Space) -> list[Space]:
@@ -62,43 +66,3 @@ def factors(space: Space) -> list[Space]:
     if isinstance(space, Product):
         return [factor for part in space.parts for factor in factors(part)]
     return [space]
-
-
-def override_axis(space: Space, new: Axis) -> tuple[Space, bool]:
-    """The space with an axis replaced by an override, and whether it had one of that name.
-
-    Raises:
-        BadInput: where points set the name, or something inside or around it, one by one.
-    """
-    space, found = space.replaced(new, lambda name: name == new.name)
-    if not found:
-        for visit in space.visits() if _mentions(space, new.name) else ():
-            _refuse_overlap(visit, new.name)
-    return space, found
-
-
-def _mentions(space: Space, name: str) -> bool:
-    """Whether a factor sets a whole tree that the name lies in."""
-    return any(
-        name.startswith(f"{one}.")
-        for factor in factors(space)
-        for one in ([factor.name] if isinstance(factor, Axis) else _assigned(factor))
-    )
-
-
-def _assigned(space: Space) -> set[str]:
-    if isinstance(space, Points):
-        return {name for row in space.rows for name in row}
-    return {name for visit in space.visits() for name in visit.values}
-
-
-def _refuse_overlap(visit: Visit, name: str) -> None:
-    for held, value in visit.values.items():
-        if name.startswith(f"{held}."):
-            for step in name[len(held) + 1 :].split("."):
-                value = value.get(step) if isinstance(value, Mapping) else None
-            if value is not None:
-                raise BadInput(
-                    f"'{name}' is set point by point, so it cannot be set for all",
-                    hint=f"select among the points with --where '{name}=…'",
-                )

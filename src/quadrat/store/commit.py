@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from quadrat.core.errors import StoreError
@@ -29,48 +30,74 @@ def stage(layout: Layout, id: str, owner: str, nonce: str) -> Path:
     return folder
 
 
-def commit(layout: Layout, staging: Path, record: Record, *, durable: bool = False) -> bool:
-    """Publish a staged run. Returns False where somebody else has committed it first; the staging is gone then.
+def commit(layout: Layout, staging: Path, record: Record, *, durable: bool = False) -> tuple[Record, bool]:
+    """Publish a staged run.
 
     Args:
-        layout: of the store; staging: the folder with the artifacts; record: what its `run.json` is to say.
+        layout: of the store.
+        staging: the folder with the artifacts.
+        record: what its `run.json` is to say.
         durable: also survive a power loss (fsync: five to ten times as slow).
+
+    Returns:
+        The record that is in the store now, and whether it is this one: somebody else may have been first, and the
+        staging is gone then. Where the name is taken by a torn run, this one gets the next attempt's.
 
     Raises:
         OSError: where the store cannot be written (see `disk_error`).
     """
-    path = f"{staging}/{RUN_FILE}"
-    with open(path, "wb", buffering=0) as file:
+    while True:
+        _write(staging, record, durable=durable)
+        target = layout.run_text(record.id, record.attempt)
+        try:
+            os.rename(staging, target)
+        except OSError as error:
+            # Over NFS a rename that was retried may report failure after it worked: ours is there then.
+            there = _there(target)
+            if there is not None and not staging.exists() and _same(there, record):
+                return record, True
+            if error.errno not in _TAKEN:
+                raise
+            if there is not None:
+                discard(staging)
+                return there, False
+            record = replace(record, attempt=record.attempt + 1)
+            continue
+        reached("commit.renamed")
+        if durable:
+            _sync(Path(target).parent)
+        return record, True
+
+
+def _write(staging: Path, record: Record, *, durable: bool) -> None:
+    target = f"{staging}/{RUN_FILE}"
+    with open(target, "wb", buffering=0) as file:
         data = record.to_json()
         if file.write(data) != len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), target)
         if durable:
             os.fsync(file.fileno())
     if durable:
         for artifact in record.artifacts.values():
-            _sync(staging / artifact.path)
+            path = staging / artifact.path
+            for part in [*path.rglob("*"), path] if path.is_dir() else [path]:
+                _sync(part)
         _sync(staging)
     reached("commit.written")
-    target = layout.run_text(record.id, record.attempt)
-    try:
-        os.rename(staging, target)
-    except OSError as error:
-        if error.errno in _TAKEN:
-            discard(staging)
-            return False
-        # Over NFS a rename that was retried may report failure after it worked: ours is there then.
-        if not staging.exists() and _is_ours(target, record):
-            return True
-        raise
-    reached("commit.renamed")
-    if durable:
-        _sync(Path(target).parent)
-    return True
 
 
 def discard(staging: Path) -> None:
     """Take away a staging folder."""
     shutil.rmtree(staging, ignore_errors=True)
+
+
+def discard_attempts(layout: Layout, id: str, owner: str) -> None:
+    """Take away what workers of a process that were killed have staged of a run."""
+    shard = layout.shard(id[:2])
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(shard):
+            if name.startswith(f".{id}~") and Layout.staging_owner(name) == owner:
+                discard(shard / name)
 
 
 def disk_error(error: OSError, layout: Layout) -> StoreError:
@@ -79,7 +106,7 @@ def disk_error(error: OSError, layout: Layout) -> StoreError:
         return StoreError(
             f"the disk of the store is full ({error.strerror})",
             where=str(layout.root),
-            hint="what is finished is safe; make room (`quadrat gc` shows what could go), then run the same command again",
+            hint="what is finished is safe; make room (see `quadrat gc`), then run the same command again",
         )
     return StoreError(
         f"the store cannot be written: {error.strerror}",
@@ -97,9 +124,13 @@ def _sync(path: Path) -> None:
             os.close(handle)
 
 
-def _is_ours(target: str, record: Record) -> bool:
+def _there(target: str) -> Record | None:
+    """What is committed under a name, or None where that is torn or gone."""
     try:
-        there = Record.load(Path(target))
+        return Record.load(Path(target))
     except (OSError, ValueError, TypeError):
-        return False
-    return (there.started, there.pid, there.host) == (record.started, record.pid, record.host)
+        return None
+
+
+def _same(one: Record, other: Record) -> bool:
+    return (one.started, one.pid, one.host) == (other.started, other.pid, other.host)

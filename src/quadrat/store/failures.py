@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from quadrat.store.layout import Layout
+
+_RECORD = re.compile(r"[0-9a-f]{32}\.json")
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,20 @@ def write(layout: Layout, failure: Failure, log: bytes = b"") -> None:
     """Keep the record of a failure, in place of an older one."""
     layout.failures.mkdir(parents=True, exist_ok=True)
     if log:
-        layout.failure_log(failure.id).write_bytes(log)
-    partial = layout.failures / f".{failure.id}.{os.getpid()}"
-    partial.write_bytes(orjson.dumps(asdict(failure), default=str))
-    os.replace(partial, layout.failure(failure.id))
+        _replace(layout.failure_log(failure.id), log)
+    else:
+        layout.failure_log(failure.id).unlink(missing_ok=True)
+    _replace(layout.failure(failure.id), orjson.dumps(asdict(failure), default=str))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def read(layout: Layout, id: str) -> Failure | None:
@@ -70,10 +84,27 @@ def forget(layout: Layout, id: str) -> None:
     layout.failure_log(id).unlink(missing_ok=True)
 
 
+Stamp = tuple[int, int]
+
+
+def stamp(layout: Layout, id: str) -> Stamp | None:
+    """What changes whenever the record of a run's failure is written anew; None where there is none."""
+    try:
+        found = os.stat(layout.failure(id))
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def stamps(layout: Layout) -> dict[str, Stamp]:
+    """The stamps of all records of failures."""
+    return {id: found for id in (one.hex() for one in failed_ids(layout)) if (found := stamp(layout, id))}
+
+
 def failed_ids(layout: Layout) -> frozenset[bytes]:
     """The ids of all runs with a failure on record."""
     try:
         names = os.listdir(layout.failures)
     except FileNotFoundError:
         return frozenset()
-    return frozenset(bytes.fromhex(name[:32]) for name in names if name.endswith(".json") and not name.startswith("."))
+    return frozenset(bytes.fromhex(name[:32]) for name in names if _RECORD.fullmatch(name))

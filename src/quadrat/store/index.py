@@ -58,8 +58,11 @@ class Index:
     Attributes:
         light: one row for each run, sorted by id (see LIGHT).
         codes, tasks: the tables that the columns `code` and `task` refer to ("study/task").
-        saved: the names of the files of the snapshot, where there is one with exactly these runs.
+        shards: for each listed shard its modification time, and when it was listed, in nanoseconds.
         torn: folders whose `run.json` cannot be read: what a power loss may leave.
+        fresh: for rows that are not in the snapshot the bytes of their `run.json`.
+        saved: the names of the files of the snapshot, where there is one with exactly these runs.
+        mapped: the bytes of the snapshot's pack.
     """
 
     light: NDArray[Any]
@@ -67,10 +70,9 @@ class Index:
     tasks: list[str] = field(default_factory=list)
     shards: dict[str, tuple[int, int]] = field(default_factory=dict)
     torn: list[str] = field(default_factory=list)
-    pack: Path | None = None
     fresh: dict[int, bytes] = field(default_factory=dict)
     saved: tuple[str, str] | None = None
-    _mapped: mmap.mmap | None = None
+    mapped: mmap.mmap | None = None
 
     def __len__(self) -> int:
         """How many runs there are."""
@@ -104,13 +106,10 @@ class Index:
         """The bytes of a run's `run.json`."""
         if row in self.fresh:
             return self.fresh[row]
-        if self._mapped is None:
-            if self.pack is None:
-                raise KeyError(row)
-            with self.pack.open("rb") as file:
-                self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if self.mapped is None:
+            raise KeyError(row)
         start, size = int(self.light["start"][row]), int(self.light["size"][row])
-        return self._mapped[start : start + size]
+        return self.mapped[start : start + size]
 
     def record(self, row: int) -> Record:
         """A run's record."""
@@ -131,14 +130,20 @@ def load(layout: Layout) -> Index:
         light = np.load(layout.index / manifest["light"])
         if light.dtype != LIGHT or len(light) != manifest["runs"]:
             return empty()
-        pack = layout.index / manifest["pack"]
-        if pack.stat().st_size != manifest["bytes"]:
+        mapped = _map(layout.index / manifest["pack"])
+        if (len(mapped) if mapped else 0) != manifest["bytes"]:
             return empty()
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return empty()
     shards = {name: (times[0], times[1]) for name, times in manifest["shards"].items()}
     saved = (manifest["light"], manifest["pack"])
-    return Index(light, manifest["codes"], manifest["tasks"], shards, manifest["torn"], pack, saved=saved)
+    return Index(light, manifest["codes"], manifest["tasks"], shards, manifest["torn"], saved=saved, mapped=mapped)
+
+
+def _map(pack: Path) -> mmap.mmap | None:
+    """The bytes of a pack: opened at once, since another process may replace the snapshot at any time."""
+    with pack.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else None
 
 
 def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
@@ -292,7 +297,7 @@ def _updated(
     for row, data in index.fresh.items():
         if keep[row]:
             fresh[int(position[np.searchsorted(old_rows, row)])] = data
-    return Index(light[order], list(codes), list(tasks), shards, torn, index.pack, fresh)
+    return Index(light[order], list(codes), list(tasks), shards, torn, fresh, mapped=index.mapped)
 
 
 def save(layout: Layout, index: Index) -> None:
@@ -333,7 +338,7 @@ def _write(layout: Layout, index: Index, light_name: str, pack_name: str) -> Non
     reached("index.written")
     _write_manifest(layout, index, light_name, pack_name)
     reached("index.replaced")
-    index.light, index.pack, index.fresh, index._mapped = light, layout.index / pack_name, {}, None
+    index.light, index.fresh, index.mapped = light, {}, _map(layout.index / pack_name)
     index.saved = (light_name, pack_name)
 
 
@@ -350,5 +355,9 @@ def _write_manifest(layout: Layout, index: Index, light_name: str, pack_name: st
         "torn": index.torn,
     }
     partial = layout.index / f".{secrets.token_hex(6)}"
-    partial.write_bytes(orjson.dumps(manifest))
-    os.replace(partial, layout.index / MANIFEST)
+    try:
+        partial.write_bytes(orjson.dumps(manifest))
+        os.replace(partial, layout.index / MANIFEST)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

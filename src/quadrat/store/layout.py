@@ -89,9 +89,18 @@ class Layout:
         """One file for each process that works on the store."""
         return self.home / "leases"
 
+    def lease(self, owner: str, take: int) -> Path:
+        """The lease of a process; taken anew after it was lost, it is another file of the same owner."""
+        return self.leases / (owner if take == 1 else f"{owner}+{take}")
+
+    @staticmethod
+    def lease_owner(name: str) -> str:
+        """The owner of a lease by its name."""
+        return name.partition("+")[0]
+
     @cached_property
     def dead_leases(self) -> Path:
-        """Leases that were declared dead; an owner that finds its own here takes a new one."""
+        """Leases that were declared dead; an owner that misses its own takes a new one."""
         return self.home / "leases" / "dead"
 
     @cached_property
@@ -134,9 +143,11 @@ class Layout:
         return self.home / "accepted.json"
 
     def make(self) -> None:
-        """Make the folders of a new store."""
+        """Make the folders that are not there: all of a new store, and the empty ones that a copy may have lost."""
         for folder in (self.failures, self.dead_leases, self.claims, self.environments, self.plans, self.index):
             folder.mkdir(parents=True, exist_ok=True)
         self.runs.mkdir(exist_ok=True)
+        there = set(os.listdir(self.runs))
         for name in SHARDS:
-            os.makedirs(self.runs / name, exist_ok=True)
+            if name not in there:
+                os.makedirs(self.runs / name, exist_ok=True)

@@ -51,7 +51,7 @@ class Store:
             found = orjson.loads(self.layout.format_file.read_bytes())["format"]
         except FileNotFoundError:
             return
-        except PermissionError as error:
+        except OSError as error:
             raise disk_error(error, self.layout) from None
         except (ValueError, KeyError, TypeError):
             raise StoreError(
@@ -71,8 +71,8 @@ class Store:
             StoreError: where they cannot.
         """
         try:
+            self.layout.make()
             if not self.exists:
-                self.layout.make()
                 partial = self.layout.home / f".format.{os.getpid()}"
                 partial.write_bytes(orjson.dumps({"format": FORMAT}))
                 os.replace(partial, self.layout.format_file)
@@ -180,8 +180,11 @@ class Store:
     def note(self, id: str, text: str, author: str) -> None:
         """Add a note to a run."""
         line = orjson.dumps({"id": id, "text": text, "author": author, "at": time.time()}) + b"\n"
-        with self.layout.notes.open("ab") as file:
-            file.write(line)
+        try:
+            with open(self.layout.notes, "ab", buffering=0) as file:
+                file.write(line)
+        except OSError as error:
+            raise disk_error(error, self.layout) from None
 
     def notes(self, id: str) -> list[dict[str, Any]]:
         """The notes on a run, oldest first."""
@@ -197,12 +200,35 @@ class Store:
                     found.append(one)
         return found
 
-    def quarantine(self, record: Record) -> Path:
-        """Set a run aside: it is kept, but finished no more."""
-        target = self.layout.quarantine / f"{record.id}.{record.attempt}.{int(time.time())}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(self.folder(record), target)
-        return target
+    def quarantine(self, id: str) -> list[Path]:
+        """Set a run aside, every attempt of it, torn ones too: it is kept, but finished no more.
+
+        Raises:
+            StoreError: where the store cannot be written.
+        """
+        moved: list[Path] = []
+        try:
+            self.layout.quarantine.mkdir(parents=True, exist_ok=True)
+            for name in os.listdir(self.layout.shard(id[:2])):
+                parsed = Layout.run_name(name)
+                if parsed and parsed[0] == id:
+                    target = self.layout.quarantine / f"{name}.{int(time.time())}"
+                    os.rename(self.layout.shard(id[:2]) / name, target)
+                    moved.append(target)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise disk_error(error, self.layout) from None
+        self.refresh()
+        return moved
+
+    def set_aside(self) -> list[str]:
+        """The runs in quarantine as "<id>.<attempt>"."""
+        try:
+            names = os.listdir(self.layout.quarantine)
+        except FileNotFoundError:
+            return []
+        return [name.rpartition(".")[0] for name in names]
 
     def keep_environment(self, packages: Mapping[str, Any]) -> str:
         """Keep the provenance of an environment, once; returns the name that records refer to it by."""

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import orjson
@@ -50,12 +51,18 @@ def run_folders(layout: Layout) -> Iterator[tuple[str, int, Path]]:
 def verify(layout: Layout, *, checksums: bool = True) -> Iterator[tuple[str, Problem | None]]:
     """Check every run: its record parses, its artifacts are there, of the right size and checksum.
 
+    An attempt that a later one has replaced is nobody's loss: what is wrong with it is not told.
+
     Yields:
         (id, problem or None) as it goes, for a progress bar.
     """
-    for id, attempt, folder in run_folders(layout):
-        problem = _check(id, attempt, folder, checksums)
-        yield id, problem
+    for id, attempts in groupby(run_folders(layout), lambda found: found[0]):
+        newest_first = sorted(((attempt, folder) for _, attempt, folder in attempts), reverse=True)
+        for attempt, folder in newest_first:
+            problem = _check(id, attempt, folder, checksums)
+            yield id, problem
+            if problem is None:
+                break
 
 
 def _check(id: str, attempt: int, folder: Path, checksums: bool) -> Problem | None:
@@ -86,12 +93,13 @@ def _check(id: str, attempt: int, folder: Path, checksums: bool) -> Problem | No
 def leftovers(layout: Layout) -> Iterator[Leftover]:
     """What nobody needs any more: replaced attempts, and what dead processes left behind."""
     newest: dict[str, int] = {}
-    attempts = [(id, attempt, folder) for id, attempt, folder in run_folders(layout)]
+    attempts = list(run_folders(layout))
     for id, attempt, _ in attempts:
         newest[id] = max(newest.get(id, 0), attempt)
-    for id, attempt, folder in attempts:
-        if attempt < newest[id] and _is_valid(layout.run(id, newest[id])):
-            yield Leftover("replaced attempt", folder, size(folder))
+    if not live_owners(layout):  # a run that is under way may read the attempt that its plan knew
+        for id, attempt, folder in attempts:
+            if attempt < newest[id] and _is_valid(layout.run(id, newest[id])):
+                yield Leftover("replaced attempt", folder, size(folder))
     yield from dead_leftovers(layout)
     for folder in _entries(layout.home / "scratch"):
         if folder.name in newest:
@@ -99,24 +107,50 @@ def leftovers(layout: Layout) -> Iterator[Leftover]:
 
 
 def dead_leftovers(layout: Layout) -> Iterator[Leftover]:
-    """Staging folders, logs, claims and leases of processes that are gone."""
+    """Staging folders, logs, claims and leases of processes that are gone.
+
+    What there is is listed before who is alive: whatever a process makes, it makes after its lease.
+    """
+    staged = list(_staged(layout))
+    logs = _entries(layout.home / "live")
+    claims = {claim: inode for claim in _entries(layout.claims) if (inode := _inode(claim))}
     alive = live_owners(layout)
+    leases = {_inode(lease) for lease in _entries(layout.leases)}
+    for folder, owner in staged:
+        if owner not in alive:
+            yield Leftover("staging of a dead process", folder, _size(folder))
+    for folder in logs:
+        if folder.name not in alive:
+            yield Leftover("live log of a dead process", folder, _size(folder))
+    for lease in _entries(layout.dead_leases):
+        yield Leftover("lease of a dead process", lease, _size(lease))
+    for claim, inode in claims.items():
+        if inode not in leases:
+            yield Leftover("claim of a dead process", claim, 0)
+
+
+def _staged(layout: Layout) -> Iterator[tuple[Path, str]]:
     for shard in SHARDS:
         with contextlib.suppress(FileNotFoundError):
-            for entry in os.scandir(layout.shard(shard)):
-                owner = Layout.staging_owner(entry.name)
-                if owner is not None and owner not in alive:
-                    yield Leftover("staging of a dead process", Path(entry.path), size(Path(entry.path)))
-    for folder in _entries(layout.home / "live"):
-        if folder.name not in alive:
-            yield Leftover("live log of a dead process", folder, size(folder))
-    for lease in _entries(layout.dead_leases):
-        yield Leftover("lease of a dead process", lease, size(lease))
-    inodes = {entry.inode() for entry in os.scandir(layout.leases)} if layout.leases.exists() else set()
-    for claim in _entries(layout.claims):
-        with contextlib.suppress(FileNotFoundError):
-            if claim.stat().st_ino not in inodes:
-                yield Leftover("claim of a dead process", claim, 0)
+            for name in os.listdir(layout.shard(shard)):
+                owner = Layout.staging_owner(name)
+                if owner is not None:
+                    yield layout.shard(shard) / name, owner
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _size(path: Path) -> int:
+    """The size of something that may go away meanwhile."""
+    try:
+        return size(path)
+    except OSError:
+        return 0
 
 
 def live_owners(layout: Layout) -> set[str]:
@@ -127,7 +161,7 @@ def live_owners(layout: Layout) -> set[str]:
             continue
         with contextlib.suppress(OSError, ValueError):
             if owner_alive(layout, lease.name, orjson.loads(lease.read_bytes())):
-                alive.add(lease.name)
+                alive.add(Layout.lease_owner(lease.name))
     return alive
 
 

@@ -63,15 +63,20 @@ def link(source: Path, target: Path, committed: float) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{secrets.token_hex(4)}.link")
     try:
-        if source.is_dir():
-            os.symlink(source, partial)
-        else:
-            os.link(source, partial)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-            raise
-        os.symlink(source, partial)
-    if partial.is_symlink():
-        os.utime(partial, (committed, committed), follow_symlinks=False)
-    os.replace(partial, target)
+        _link(source, partial, committed)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)  # still there after an error, and where another process made the same link
     return True
+
+
+def _link(source: Path, target: Path, committed: float) -> None:
+    if not source.is_dir():
+        try:
+            os.link(source, target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                raise
+    os.symlink(source, target)
+    os.utime(target, (committed, committed), follow_symlinks=False)

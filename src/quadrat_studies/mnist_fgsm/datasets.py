@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -72,18 +73,10 @@ def load(dataset: str, *, data_root: Path | None = None) -> Arrays:
     Raises:
         BadInput: unknown name; no `data_root` for mnist; a file missing and not to be had, or damaged.
     """
+    check(dataset, data_root=data_root)
     if dataset == "digits":
         return _digits()
-    if dataset != "mnist":
-        raise BadInput(f"unknown data set '{dataset}'", where="dataset", hint=f"known: {', '.join(DATASETS)}")
-    root = data_root if data_root is not None else os.environ.get("QUADRAT_DATA")
-    if not root:
-        raise BadInput(
-            "no folder for the data set 'mnist'",
-            where="QUADRAT_DATA",
-            hint=f"set it to a folder; mnist/{idx.TRAIN_IMAGES} and three more are looked for there, else downloaded",
-        )
-    files = idx.read_mnist(Path(root) / "mnist")
+    files = idx.read_mnist(_root(data_root) / "mnist")
     return Arrays(
         files[idx.TRAIN_IMAGES],
         files[idx.TRAIN_LABELS],
@@ -94,6 +87,32 @@ def load(dataset: str, *, data_root: Path | None = None) -> Arrays:
         std=0.3081,
         dataset="mnist",
     )
+
+
+def check(dataset: str, *, data_root: Path | None = None) -> None:
+    """Whether `load` can begin: cheap, reads nothing.
+
+    Raises:
+        BadInput: unknown name; no `data_root` for mnist; a library of the extra `torch` is not installed.
+    """
+    if dataset not in DATASETS:
+        raise BadInput(f"unknown data set '{dataset}'", where="dataset", hint=f"known: {', '.join(DATASETS)}")
+    lacking = [name for name in ("torch", "safetensors", "sklearn", "matplotlib") if find_spec(name) is None]
+    if lacking:
+        raise BadInput(f"not installed: {', '.join(lacking)}", hint="pip install 'quadrat[torch]'")
+    if dataset == "mnist":
+        _root(data_root)
+
+
+def _root(data_root: Path | None) -> Path:
+    found = data_root if data_root is not None else os.environ.get("QUADRAT_DATA")
+    if not found:
+        raise BadInput(
+            "no folder for the data set 'mnist'",
+            where="QUADRAT_DATA",
+            hint=f"set it to a folder; mnist/{idx.TRAIN_IMAGES} and three more are looked for there, else downloaded",
+        )
+    return Path(found)
 
 
 def save(arrays: Arrays, path: Path) -> str:

@@ -1,7 +1,7 @@
 """The study `mnist_fgsm`: train classifiers, attack them by FGSM, average over seeds.
 
-`data → train → attack → seed_average → summary`. The science is in the modules beside this file; they are imported inside
-the tasks, so that planning needs neither torch nor matplotlib.
+`data → train → attack → seed_average → summary`. The science is in the modules beside this file; they are imported
+inside the tasks, so that planning needs neither torch nor matplotlib.
 """
 
 from __future__ import annotations
@@ -52,9 +52,13 @@ class Trained(qd.Result):
     """Accuracies in [0, 1], losses in nats; the file also holds what it takes to train on."""
 
     test_acc: float
+    """test accuracy"""
     test_loss: float
+    """test loss (nats)"""
     val_acc: float
+    """validation accuracy"""
     val_loss: float
+    """validation loss (nats)"""
     weights: qd.File
 
 
@@ -71,6 +75,7 @@ class Attacked(qd.Result):
     """Accuracy among the test images that were right before the attack, and the first five that were fooled."""
 
     fgsm_acc: float
+    """accuracy under attack"""
     examples: qd.File
     picture: qd.File
 
@@ -115,6 +120,14 @@ def data(params: Data, run: qd.Run) -> Prepared:
     )
 
 
+@study.check(data)
+def data_at_hand(params: Data) -> None:
+    """Say at once, before anything runs, where the images would have to be."""
+    from . import datasets
+
+    datasets.check(params.dataset)
+
+
 @study.task(extends="num_epochs", memory="1GB", walltime="10m")
 def train(params: Training, data: qd.Done[Data, Prepared], run: qd.Run) -> Trained:
     """Train one classifier, on from the nearest finished shorter training of the same settings."""
@@ -124,7 +137,12 @@ def train(params: Training, data: qd.Done[Data, Prepared], run: qd.Run) -> Train
 
     spec = TrainSpec(**params.model_dump(exclude={"seed"}))
     start = load_state(run.previous.result.weights) if run.previous else None
-    outcome = fit(spec, open_data(data.result.images), run.seed, start, lambda epoch, values: run.log(epoch, **values))
+
+    def tell(epoch: int, values: dict[str, float]) -> None:
+        run.log(epoch, **values)
+        run.progress(epoch, params.num_epochs, "epochs")
+
+    outcome = fit(spec, open_data(data.result.images), run.seed, start, tell)
     file = run.file("weights.safetensors")
     outcome.state.save(file)
     return Trained(**outcome.metrics, weights=file)
@@ -200,8 +218,8 @@ study.view(
     artifact="picture",
 )
 
-# The names by which users of the signac project ask for its five parts; part 1 only wrote down the state points, which is
-# what planning does.
+# The names by which users of the signac project ask for its five parts; part 1 only wrote down the state points, which
+# is what planning does.
 study.part("part_1_initialize_signac_command")
 study.part("part_2_download_data_command", data)
 study.part("part_3_train_and_test_command", train)

@@ -1,0 +1,49 @@
+"""`quadrat export`: finished runs in the form of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session, plural, say
+
+FORMATS = ("signac",)
+
+
+def export(
+    study: StudyArgument,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.", show_default=False)],
+    overrides: OverridesArgument = None,
+    kind: Annotated[str, typer.Option("--format", metavar="FORMAT", help="signac")] = "signac",
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Whose runs; else the last task that gathers nothing."),
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Copy artifacts; else they are hard links.")] = False,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write finished runs as a signac project: one job per run, found by its parameters. Again: adds what is new.
+
+    The state point has the parameters of the chain, the job document its metrics and run ids, the folder its artifacts.
+
+    Examples:
+      quadrat export mnist_fgsm --format signac workspace-of-signac
+
+      quadrat export mnist_fgsm out --task train --copy
+    """
+    from quadrat.core.errors import unknown
+
+    if kind not in FORMATS:
+        raise unknown("format", kind, FORMATS)
+    session = make_session(study, overrides, store=store, config=config)
+    from quadrat.querying import export_signac
+
+    name, done = export_signac(session, out, task=task, copy=copy)
+    files = done.linked + done.copied
+    how = "copied" if done.copied == files and files else "linked"
+    say(f"{plural(done.jobs, 'job')} of '{name}' in {out} ({done.new:,} new), {plural(files, 'file')} {how}")
+    if done.lost:
+        say(f"note: {plural(len(done.lost), 'artifact')} no longer on disk: see `quadrat verify`")

@@ -1,0 +1,1 @@
+"""What finished runs say: tidy tables, means over axes, figures, and exports."""

@@ -1,0 +1,104 @@
+"""What a figure of a metric against a parameter shows: means, intervals, single runs, labels. No drawing."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quadrat.core.errors import BadInput
+from quadrat.results.aggregate import is_number, over
+from quadrat.results.human import exact
+from quadrat.results.table import RUN, Table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_LABEL_WIDTH = 46
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What a figure shows.
+
+    Attributes:
+        points: a row for each x and hue: `x`, `hue`, `mean`, `ci95` (half width; null for one run), `n`.
+        single: a row for each run: `x`, `hue`, `y`.
+        x, y, hue: the columns' names, `hue` empty where there is one series only.
+        over: the names that were averaged over.
+        labels: what to write at the axes, by column.
+    """
+
+    points: pl.DataFrame
+    single: pl.DataFrame
+    x: str
+    y: str
+    hue: str
+    over: tuple[str, ...]
+    labels: dict[str, str]
+
+
+def curves(table: Table, x: str, y: str, hue: str | None = None, over_names: Sequence[str] | None = None) -> Curves:
+    """Average a metric over everything but x and hue.
+
+    Args:
+        table: the runs.
+        x: a parameter or label.
+        y: a metric.
+        hue: a parameter or label, or None.
+        over_names: parameters to average over; every `seed` where it is not said.
+
+    Raises:
+        BadInput: for a name that does not exist, a metric that is no number, no finished run, or a parameter that
+            varies within a point without being averaged over.
+    """
+    import polars as pl
+
+    made = table.rows
+    x, hue = table.column(x, table.axes, where="-x"), table.column(hue, table.axes, where="--hue") if hue else ""
+    y = table.column(y, where="-y")
+    if not is_number(made.schema[y]) or made[y].dtype == pl.Null:
+        raise BadInput(f"'{y}' has no numbers to plot", where="-y", hint=f"metrics: {', '.join(table.metrics)}")
+    made = made.filter(pl.col(y).is_not_null())
+    if not len(made):
+        raise BadInput(f"no finished run of '{table.task}' has '{y}'", hint=f"run them: quadrat run {table.study}")
+    if over_names is None:
+        away = [name for name in table.axes if name.rpartition(".")[2] == "seed" and name not in (x, hue)]
+    else:
+        away = [one for name in over_names for one in table.columns(name, table.axes, where=f"--over {name}")]
+    shown = [name for name in (x, hue) if name]
+    _check_others(table, made, shown, away)
+    unit = table.units[y].column if y in table.units else RUN
+    distinct = made.unique([*shown, unit], keep="first", maintain_order=True)
+    columns = {"x": pl.col(x), "hue": pl.col(hue) if hue else pl.lit(""), "y": pl.col(y).cast(pl.Float64)}
+    single = distinct.select(**columns, **{RUN: pl.col(RUN)})
+    points = over(single, [], ["y"]).rename({"y_avg": "mean", "y_ci95": "ci95"}).sort("x", "hue", nulls_last=True)
+    labels = {name: axis_label(name, table.texts.get(name, "")) for name in (*shown, y)}
+    varying = tuple(name for name in away if made[name].n_unique() > 1)
+    return Curves(points, single.drop(RUN), x, y, hue, varying, labels)
+
+
+def _check_others(table: Table, made: pl.DataFrame, shown: Sequence[str], away: Sequence[str]) -> None:
+    """No parameter may vary inside a point unless it is averaged over."""
+    import polars as pl
+
+    rest = [name for name in table.axes if name not in (*shown, *away)]
+    counts = made.group_by(shown).agg(pl.col(name).n_unique() for name in rest)
+    varying = [name for name in rest if (counts[name].max() or 0) > 1]  # type: ignore[operator]
+    if not varying:
+        return
+    first = varying[0]
+    value = exact(made[first].drop_nulls()[0])
+    other = "" if len(shown) > 1 else f"--hue {first}, "
+    raise BadInput(
+        f"at one point of the figure {', '.join(varying)} {'varies' if len(varying) == 1 else 'vary'} too",
+        hint=f"choose with {other}--where {first}={value}, or average with --over {','.join([*away, *varying])}",
+    )
+
+
+def axis_label(name: str, text: str) -> str:
+    """What to write at an axis: the first sentence of the description and the name, in lines that fit."""
+    first = text.strip().partition(". ")[0].partition("\n\n")[0].replace("\n", " ").rstrip(".").strip()
+    label = name if not first or first.casefold() == name.casefold() else f"{first[0].upper()}{first[1:]} ({name})"
+    return "\n".join(textwrap.wrap(label, _LABEL_WIDTH, break_long_words=False))
