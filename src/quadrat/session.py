@@ -43,6 +43,7 @@ class Request:
         only, to: names of tasks or parts.
         rerun: kinds of runs to run again; None leaves it to the configuration.
         where: selections such as "dropout_prob=0.1,0.5".
+        partial: gathers go on without members that failed.
     """
 
     overrides: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Request:
     to: str | None = None
     rerun: tuple[str, ...] | None = None
     where: tuple[str, ...] = ()
+    partial: bool = False
 
 
 @dataclass
@@ -148,6 +150,7 @@ class Session:
             to=None if self.request.to is None else tuple(self.study.select(self.request.to)),
             rerun=kinds,
             where=tuple(selection(self.names, text, self.expansion) for text in self.request.where),
+            partial=self.request.partial,
         )
 
     @cached_property

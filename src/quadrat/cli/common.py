@@ -67,6 +67,9 @@ RerunOption = Annotated[
         show_default=False,
     ),
 ]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Gathers go on without members that failed, whatever they declare.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, for scripts.")]
 
 
@@ -80,6 +83,7 @@ def make_session(
     only: str | None = None,
     to: str | None = None,
     rerun: Sequence[str] | None = None,
+    partial: bool = False,
 ) -> Session:
     """The session of a command; a study that slows planning down is told which line does."""
     from quadrat.core.loading import heavy_line
@@ -92,6 +96,7 @@ def make_session(
         to=to,
         rerun=tuple(part for one in rerun for part in one.split(",")) if rerun else None,
         where=tuple(where or ()),
+        partial=partial,
     )
     session = open_session(study, store, request)
     line = heavy_line(session.study, session.loaded.heavy)

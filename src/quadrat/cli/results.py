@@ -8,7 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session, say
+from quadrat.cli.common import (
+    ConfigOption,
+    OverridesArgument,
+    PartialOption,
+    StoreOption,
+    StudyArgument,
+    make_session,
+    say,
+)
 from quadrat.cli.completion import complete_part
 
 TaskArgument = Annotated[
@@ -47,6 +55,7 @@ def results(
     over: OverOption = None,
     where: RowsOption = None,
     whole: AllOption = False,
+    partial: PartialOption = False,
     kind: FormatOption = None,
     output: OutputOption = None,
     store: StoreOption = None,
@@ -66,7 +75,7 @@ def results(
     from quadrat.results.formats import choose
 
     chosen = choose(kind, output)
-    session = make_session(study, overrides, store=store, config=config)
+    session = make_session(study, overrides, store=store, config=config, partial=partial)
     from quadrat.querying import averaged, table
 
     made = table(session, task, all=whole, where=where or ())

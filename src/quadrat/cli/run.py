@@ -11,6 +11,7 @@ from quadrat.cli.common import (
     JsonOption,
     OnlyOption,
     OverridesArgument,
+    PartialOption,
     RerunOption,
     StoreOption,
     StudyArgument,
@@ -45,7 +46,7 @@ def run(
     executor: Annotated[str | None, typer.Option("--on", metavar="EXECUTOR", help="pool, or inline.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; run nothing.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after a failure.")] = False,
-    partial: Annotated[bool, typer.Option("--partial", help="Gathers go on without members that failed.")] = False,
+    partial: PartialOption = False,
     canary: Annotated[bool, typer.Option("--canary", help="One run per task first; go on if they work.")] = False,
     pdb: Annotated[bool, typer.Option("--pdb", help="Run in this process; debug where a task raises.")] = False,
     as_json: JsonOption = False,
@@ -63,7 +64,9 @@ def run(
 
       quadrat run study.py --rerun outdated
     """
-    session = make_session(study, overrides, store=store, config=config, where=where, only=only, to=to, rerun=rerun)
+    session = make_session(
+        study, overrides, store=store, config=config, where=where, only=only, to=to, rerun=rerun, partial=partial
+    )
     plan = session.plan()
     if dry_run:
         from quadrat.cli.plan import show_plan

@@ -187,12 +187,14 @@ class Wish:
         to: run up to these tasks.
         rerun: which finished or failed runs to run again (see RERUN_KINDS).
         where: tests on parameters and labels: (name, test, text).
+        partial: gathers go on without members that failed, whatever they declare.
     """
 
     only: tuple[str, ...] | None = None
     to: tuple[str, ...] | None = None
     rerun: frozenset[str] = frozenset({"failed"})
     where: tuple[tuple[str, Callable[[Any], bool], str], ...] = ()
+    partial: bool = False
 
 
 def needed_tasks(study: Study, wish: Wish) -> list[Task]:
@@ -230,7 +232,7 @@ def build_plan(
     Raises:
         BadInput: for a selection that nothing passes, or gathers that refer to what is not there.
     """
-    builder = RowBuilder(names, settings)
+    builder = RowBuilder(names, settings, partial=wish.partial)
     keep = _keep(names, wish)
     plan = Plan(study, {}, names, builder, settings)
     for task in needed_tasks(study, wish):

@@ -35,10 +35,15 @@ class RowBuilder(Tables):
     Args:
         names: the study's resolver.
         constants: names that stand for one value in every row (settings), for gathers by them.
+        partial: gathers go on without members that failed, whatever they declare.
+
+    Attributes:
+        dead: for each task the runs that will not be finished.
     """
 
-    def __init__(self, names: Names, constants: Mapping[str, Any]) -> None:
+    def __init__(self, names: Names, constants: Mapping[str, Any], *, partial: bool = False) -> None:
         super().__init__(names)
+        self._partial = partial
         self.dead: dict[str, NDArray[np.bool_]] = {}
         self._constants = constants
 
@@ -91,7 +96,7 @@ class RowBuilder(Tables):
         made = self.done[one.name]
         if one.gather is None:
             return made.rows
-        dead = self.dead.get(one.name) if one.missing == "drop" else None
+        dead = self.dead.get(one.name) if self._partial or one.missing == "drop" else None
         try:
             relation, groups[one.name] = gather(self, self._constants, made, one.gather, one.name, dead)
         except BadInput as error:

@@ -12,6 +12,7 @@ import mmap
 import os
 import secrets
 import time
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ from quadrat.store.layout import SHARDS, Layout
 from quadrat.store.record import RUN_FILE, Record
 
 MANIFEST = "manifest.json"
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 # A file system's clock may be this coarse, or ahead of ours: a shard that moved so lately is listed again.
 UNSETTLED_NS = 2_000_000_000
 
@@ -51,6 +52,10 @@ LIGHT = np.dtype(
 )
 
 
+Seen = tuple[int, int, int]
+"""A shard as it was seen: its modification time, when it was listed (both in nanoseconds), a checksum of its names."""
+
+
 @dataclass
 class Index:
     """The newest valid attempt of every finished run.
@@ -58,7 +63,7 @@ class Index:
     Attributes:
         light: one row for each run, sorted by id (see LIGHT).
         codes, tasks: the tables that the columns `code` and `task` refer to ("study/task").
-        shards: for each listed shard its modification time, and when it was listed, in nanoseconds.
+        shards: each listed shard as it was seen.
         torn: folders whose `run.json` cannot be read: what a power loss may leave.
         fresh: for rows that are not in the snapshot the bytes of their `run.json`.
         saved: the names of the files of the snapshot, where there is one with exactly these runs.
@@ -68,7 +73,7 @@ class Index:
     light: NDArray[Any]
     codes: list[str] = field(default_factory=list)
     tasks: list[str] = field(default_factory=list)
-    shards: dict[str, tuple[int, int]] = field(default_factory=dict)
+    shards: dict[str, Seen] = field(default_factory=dict)
     torn: list[str] = field(default_factory=list)
     fresh: dict[int, bytes] = field(default_factory=dict)
     saved: tuple[str, str] | None = None
@@ -135,7 +140,7 @@ def load(layout: Layout) -> Index:
             return empty()
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return empty()
-    shards = {name: (times[0], times[1]) for name, times in manifest["shards"].items()}
+    shards = {name: (seen[0], seen[1], seen[2]) for name, seen in manifest["shards"].items()}
     saved = (manifest["light"], manifest["pack"])
     return Index(light, manifest["codes"], manifest["tasks"], shards, manifest["torn"], saved=saved, mapped=mapped)
 
@@ -148,24 +153,19 @@ def _map(pack: Path) -> mmap.mmap | None:
 
 def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
     """The index as the folders are now, and whether it differs from what was given."""
-    now = time.time_ns()
-    moved: dict[str, tuple[int, int]] = {}
-    for name in SHARDS:
-        try:
-            mtime = os.stat(f"{layout.runs_text}/{name}").st_mtime_ns
-        except FileNotFoundError:
-            continue
-        known = index.shards.get(name)
-        if known is None or known[0] != mtime or mtime > known[1] - UNSETTLED_NS:
-            moved[name] = (mtime, now)
-    if not moved:
-        return index, False
+    moved = _moved(layout, index)
+    seen = {name: one for name, (one, _) in moved.items()}
+    changed = {
+        name: names
+        for name, (one, names) in moved.items()
+        if name not in index.shards or index.shards[name][2] != one[2]
+    }
     keep = np.ones(len(index), dtype=bool)
-    rows_of = _by_shard(index, moved)
+    rows_of = _by_shard(index, changed)
     read: list[Entry] = []
-    torn = [path for path in index.torn if Path(path).parent.name not in moved and Path(path).exists()]
-    for name in moved:
-        there = _newest_attempts(f"{layout.runs_text}/{name}")
+    torn = [path for path in index.torn if Path(path).parent.name not in changed and Path(path).exists()]
+    for name, names in changed.items():
+        there = _newest_attempts(names)
         for row, id, attempt in rows_of.get(name, ()):
             if there.get(id, [None])[0] == attempt:
                 del there[id]
@@ -181,9 +181,26 @@ def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
                 torn.append(folder)
     if not read and keep.all() and torn == index.torn:
         # Nothing new, but shards that have settled since need not be listed again: worth keeping.
-        index.shards |= moved
-        return index, any(mtime <= listed - UNSETTLED_NS for mtime, listed in moved.values())
-    return _updated(index, keep, read, torn, {**index.shards, **moved}), True
+        index.shards |= seen
+        return index, any(mtime <= listed - UNSETTLED_NS for mtime, listed, _ in seen.values())
+    return _updated(index, keep, read, torn, {**index.shards, **seen}), True
+
+
+def _moved(layout: Layout, index: Index) -> dict[str, tuple[Seen, list[str]]]:
+    """The shards whose time has moved since they were listed, or may have: as they are now, and the names in them."""
+    now = time.time_ns()
+    moved: dict[str, tuple[Seen, list[str]]] = {}
+    for name in SHARDS:
+        path = f"{layout.runs_text}/{name}"
+        try:
+            mtime = os.stat(path).st_mtime_ns
+            known = index.shards.get(name)
+            if known is None or known[0] != mtime or mtime > known[1] - UNSETTLED_NS:
+                names = sorted(one for one in os.listdir(path) if one[0] != ".")
+                moved[name] = ((mtime, now, zlib.crc32("\0".join(names).encode())), names)
+        except FileNotFoundError:
+            continue
+    return moved
 
 
 def _by_shard(index: Index, moved: Iterable[str]) -> dict[str, list[tuple[int, str, int]]]:
@@ -205,10 +222,10 @@ def _by_shard(index: Index, moved: Iterable[str]) -> dict[str, list[tuple[int, s
     return found
 
 
-def _newest_attempts(shard: str) -> dict[str, list[int]]:
-    """For each id in a shard its attempts, newest first."""
+def _newest_attempts(names: Iterable[str]) -> dict[str, list[int]]:
+    """For each id among the names of a shard its attempts, newest first."""
     found: dict[str, list[int]] = {}
-    for name in os.listdir(shard):
+    for name in names:
         parsed = Layout.run_name(name)
         if parsed:
             found.setdefault(parsed[0], []).append(parsed[1])
@@ -275,7 +292,7 @@ def _updated(
     keep: NDArray[np.bool_],
     read: Sequence[Entry],
     torn: list[str],
-    shards: dict[str, tuple[int, int]],
+    shards: dict[str, Seen],
 ) -> Index:
     codes = {code: place for place, code in enumerate(index.codes)}
     tasks = {task: place for place, task in enumerate(index.tasks)}
