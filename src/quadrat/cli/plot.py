@@ -24,7 +24,7 @@ def plot(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="A .pdf, .png or .svg. [default: a .pdf and a .png in STORE/figures]"
+            "--output", "-o", metavar="FILE", help="A .pdf, .png or .svg; else both a .pdf and a .png in STORE/figures."
         ),
     ] = None,
     store: StoreOption = None,

@@ -40,7 +40,9 @@ RowsOption = Annotated[
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", metavar="FORMAT", help="table, csv, json, parquet or markdown. [default: table]"),
+    typer.Option(
+        "--format", metavar="FORMAT", help="table, csv, json, parquet or markdown; table unless FILE says another."
+    ),
 ]
 OutputOption = Annotated[
     Path | None,

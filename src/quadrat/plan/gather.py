@@ -33,7 +33,7 @@ def gather(
         made: the rows.
         mark: over some parameters (each group agrees in everything else), or by some parameters and labels.
         argument: the name of the argument that takes the groups.
-        dead: the runs that will not be finished, and are left out; a group of which nothing is left is none.
+        dead: the runs that will not be finished, and are left out where something is left without them.
 
     Returns:
         A row for each group, with the columns that all its members agree in; and the groups.
@@ -47,12 +47,14 @@ def gather(
     starts, members = _members(made, group_of, len(group_first))
     dropped = np.zeros(len(group_first), np.int64)
     if dead is not None and dead.any():
+        sizes = np.diff(starts)
         alive = ~dead[members]
-        kept = np.add.reduceat(alive.astype(np.int64), starts[:-1]) if len(members) else dropped
-        left = kept > 0
-        dropped = (np.diff(starts) - kept)[left]
-        group_first, members = group_first[left], members[alive]
-        starts = np.concatenate([[0], np.cumsum(kept[left])]).astype(np.int64)
+        kept = np.add.reduceat(alive.astype(np.int64), starts[:-1])
+        alive |= np.repeat(kept == 0, sizes)  # a group of which nothing is left waits for all of it
+        kept = np.where(kept == 0, sizes, kept)
+        dropped = sizes - kept
+        members = members[alive]
+        starts = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
     columns = {name: column[group_first] for name, column in keys.items() if name.startswith(("p:", "l:"))}
     if is_over:
         for name, column in made.rows.columns.items():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from quadrat.core.errors import BadInput
 from quadrat.querying.tables import table
 from quadrat.results.curves import curves
 from quadrat.results.plots import draw, save
@@ -42,9 +43,12 @@ def plot(
         The files that were written.
 
     Raises:
-        BadInput: for names that do not exist, parameters that vary within a point, or files that cannot be written.
+        BadInput: for names that do not exist, nothing that is finished, parameters that vary within a point, or files
+            that cannot be written.
     """
     made = table(session, task, all=all, where=where)
+    if not len(made.frame):
+        raise BadInput(f"no run of '{task}' is finished, of those that are asked for", hint="run them, or give --all")
     found = curves(made, x, y, hue, over)
     if output is None:
         name = f"{session.study.name}_{task}_{found.y}_vs_{found.x}" + (f"_by_{found.hue}" if found.hue else "")
