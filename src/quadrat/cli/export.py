@@ -7,15 +7,21 @@ from typing import Annotated
 
 import typer
 
-from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session, plural, say
+from quadrat.cli.common import ConfigOption, StoreOption, StudyArgument, make_session, plural, say
 
 FORMATS = ("signac",)
 
 
 def export(
     study: StudyArgument,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.", show_default=False)],
-    overrides: OverridesArgument = None,
+    rest: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="OUT [NAME=VALUE]...",
+            help="The folder to write to; and parameters and settings, before it or after it.",
+            show_default=False,
+        ),
+    ],
     kind: Annotated[str, typer.Option("--format", metavar="FORMAT", help="signac")] = "signac",
     task: Annotated[
         str | None,
@@ -32,12 +38,16 @@ def export(
     Examples:
       quadrat export mnist_fgsm --format signac workspace-of-signac
 
-      quadrat export mnist_fgsm out --task train --copy
+      quadrat export mnist_fgsm dataset=mnist out --task train --copy
     """
-    from quadrat.core.errors import unknown
+    from quadrat.core.errors import BadInput, unknown
 
     if kind not in FORMATS:
         raise unknown("format", kind, FORMATS)
+    folders = [text for text in rest if "=" not in text and not text.startswith("~")]
+    if len(folders) != 1:
+        raise BadInput(f"export takes one folder to write to, not {len(folders)}", hint="quadrat export STUDY OUT")
+    out, overrides = Path(folders[0]), [text for text in rest if text != folders[0]]
     session = make_session(study, overrides, store=store, config=config)
     from quadrat.querying import export_signac
 

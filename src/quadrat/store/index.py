@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from quadrat.core.faults import reached
 from quadrat.core.finished import Finished, split_ids
-from quadrat.core.identity import inputs_digest
 from quadrat.store.layout import SHARDS, Layout
-from quadrat.store.record import RUN_FILE, Record
+from quadrat.store.record import Record
+from quadrat.store.scan import Entry, newest_attempts, read_all
 
 MANIFEST = "manifest.json"
 INDEX_FORMAT = 2
@@ -164,21 +164,19 @@ def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
     rows_of = _by_shard(index, changed)
     read: list[Entry] = []
     torn = [path for path in index.torn if Path(path).parent.name not in changed and Path(path).exists()]
+    wanted: list[tuple[str, list[int]]] = []
     for name, names in changed.items():
-        there = _newest_attempts(names)
+        there = newest_attempts(names)
         for row, id, attempt in rows_of.get(name, ()):
             if there.get(id, [None])[0] == attempt:
                 del there[id]
             else:
                 keep[row] = False
-        for id, attempts in there.items():
-            for attempt in attempts:
-                folder = layout.run_text(id, attempt)
-                entry = _read(folder, id, attempt)
-                if entry is not None:
-                    read.append(entry)
-                    break
-                torn.append(folder)
+        wanted += there.items()
+    for entry, unreadable in read_all(layout, wanted):
+        torn += unreadable
+        if entry is not None:
+            read.append(entry)
     if not read and keep.all() and torn == index.torn:
         # Nothing new, but shards that have settled since need not be listed again: worth keeping.
         index.shards |= seen
@@ -220,71 +218,6 @@ def _by_shard(index: Index, moved: Iterable[str]) -> dict[str, list[tuple[int, s
             )
         ]
     return found
-
-
-def _newest_attempts(names: Iterable[str]) -> dict[str, list[int]]:
-    """For each id among the names of a shard its attempts, newest first."""
-    found: dict[str, list[int]] = {}
-    for name in names:
-        parsed = Layout.run_name(name)
-        if parsed:
-            found.setdefault(parsed[0], []).append(parsed[1])
-    for attempts in found.values():
-        if len(attempts) > 1:
-            attempts.sort(reverse=True)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A run as it is read: the bytes of its `run.json`, and what the light columns need of them."""
-
-    id: str
-    attempt: int
-    data: bytes
-    task: str
-    code: str
-    digest: int
-    inputs: int
-    family: int
-    length: float
-    seconds: float
-    started: float
-
-
-def _read(folder: str, id: str, attempt: int) -> Entry | None:
-    """A run, from its folder; None where its `run.json` is torn."""
-    try:
-        handle = os.open(f"{folder}/{RUN_FILE}", os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        data = os.read(handle, 1 << 16)
-        while len(data) % (1 << 16) == 0 and (more := os.read(handle, 1 << 20)):
-            data += more
-        raw = orjson.loads(data)
-        return Entry(
-            id,
-            attempt,
-            data,
-            f"{raw['study']}/{raw['task']}",
-            raw.get("code", ""),
-            _number(raw["digest"]),
-            inputs_digest([_number(one[2]) for one in raw.get("read", ())]),
-            _number(raw.get("family", "")),
-            raw.get("length", np.nan),
-            raw.get("seconds", 0.0),
-            raw.get("started", 0.0),
-        )
-    except (OSError, ValueError, TypeError, KeyError, IndexError):
-        return None
-    finally:
-        os.close(handle)
-
-
-def _number(digest: str) -> int:
-    """The first 64 bits of a hash in hexadecimal digits; 0 for none."""
-    return int(digest[:16] or "0", 16)
 
 
 def _updated(

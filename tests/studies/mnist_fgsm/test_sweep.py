@@ -155,7 +155,7 @@ def test_the_five_parts_by_their_names(swept: Path) -> None:
 
 def test_export_to_a_workspace_that_signac_opens(swept: Path, tmp_path: Path) -> None:
     signac = pytest.importorskip("signac")
-    quadrat(swept, "export", "mnist_fgsm", "--format", "signac", str(tmp_path / "out"))
+    quadrat(swept, "export", "mnist_fgsm", "hidden_size=64", "--format", "signac", str(tmp_path / "out"))
     project = signac.get_project(str(tmp_path / "out"))
     found = list(project.find_jobs({"dropout_prob": 0.1}))
     assert len(found) == 6
