@@ -306,3 +306,32 @@ def test_an_upstream_that_is_gone_is_a_runs_failure(tmp_path: Path, executor: st
     assert len(place.records("use")) == 2
     place.run("number=0,1,2")
     assert len(place.records("use")) == 3
+
+
+def test_a_result_that_cannot_be_kept_is_told_in_one_line_with_the_place_of_the_task(tmp_path: Path) -> None:
+    place = Place(
+        tmp_path,
+        """
+        class Made(qd.Result):
+            x: float
+            file: qd.File
+
+
+        @study.task
+        def work(kind: str, run: qd.Run) -> Made:
+            if kind == "list":
+                return [1]
+            if kind == "dict":
+                return {"x": "a", "file": run.file("file")}
+            return Made(x=1, file=qd.File("/etc/passwd") if kind == "outside" else run.file("nothing"))
+        """,
+    )
+    place.run("kind=list,dict,outside,nothing", code=1)
+    told = {failure.params["kind"]: failure for failure in place.failures()}
+    assert told["list"].message == "task 'work' returned list"
+    assert told["dict"].message.startswith("task 'work' returned what is no Made: 'x': Input should be a valid number")
+    assert told["outside"].message == "artifact 'file' lies at '/etc/passwd', outside the run"
+    assert told["nothing"].message == "artifact 'file' was not written: there is no file 'nothing'"
+    for failure in told.values():
+        assert failure.traceback.startswith(f"{place.study}:")
+        assert "Traceback" not in failure.traceback

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pydantic_core
 
 from quadrat.core.content import sha256, size
+from quadrat.core.errors import BadInput
 from quadrat.core.identity import digest, encode
 from quadrat.core.result import File, Result, Temp, plain_scalar
 from quadrat.core.task import Task
@@ -24,7 +26,7 @@ def sort_result(task: Task, result: Any, staging: Path) -> tuple[dict[str, Any],
         staging: the folder that its files lie in.
 
     Raises:
-        TypeError, ValueError, OSError: for a result that cannot be kept, with the name of the field.
+        BadInput: for a result that cannot be kept, with the name of the field and the place of the task.
     """
     metrics: dict[str, Any] = {}
     artifacts: dict[str, Artifact] = {}
@@ -35,9 +37,10 @@ def sort_result(task: Task, result: Any, staging: Path) -> tuple[dict[str, Any],
         elif isinstance(value, bool | int | float | str | None):
             metrics[str(name)] = value
         else:
-            raise TypeError(
-                f"task '{task.name}' returned {type(value).__name__} as '{name}'; "
-                "a metric is a scalar, anything larger a file made with run.file(…)"
+            raise BadInput(
+                f"task '{task.name}' returned {type(value).__name__} as '{name}'",
+                where=task.where,
+                hint="a metric is a scalar, anything larger a file made with run.file(…)",
             )
     return metrics, artifacts
 
@@ -51,21 +54,38 @@ def _values(task: Task, result: Any) -> dict[str, Any]:
     elif result is None:
         values = {}
     else:
-        raise TypeError(f"task '{task.name}' returned {type(result).__name__}; return a qd.Result or a dict")
+        raise BadInput(
+            f"task '{task.name}' returned {type(result).__name__}",
+            where=task.where,
+            hint="return a qd.Result or a dict",
+        )
     if wanted is None or isinstance(result, wanted):
         return values
-    checked = wanted(**values)
+    try:
+        checked = wanted(**values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadInput(
+            f"task '{task.name}' returned what is no {wanted.__name__}: '{place}': {first['msg']}", where=task.where
+        ) from None
     return {name: getattr(checked, name) for name in wanted.model_fields}
 
 
 def _artifact(task: Task, name: str, path: File, staging: Path) -> Artifact:
     if ".." in path.parts or not path.is_relative_to(staging):
-        raise ValueError(f"artifact '{name}' lies at '{path}', outside the run; make it with run.file(…)")
+        raise BadInput(
+            f"artifact '{name}' lies at '{path}', outside the run", where=task.where, hint="make it with run.file(…)"
+        )
     if not path.exists():
-        raise FileNotFoundError(f"artifact '{name}' was not written: there is no file '{path.name}'")
+        raise BadInput(f"artifact '{name}' was not written: there is no file '{path.name}'", where=task.where)
     for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
         if part.is_symlink():
-            raise ValueError(f"artifact '{name}' is a link to '{part.readlink()}'; a run keeps files of its own")
+            raise BadInput(
+                f"artifact '{name}' is a link to '{part.readlink()}'",
+                where=task.where,
+                hint="a run keeps files of its own: copy what it points to",
+            )
         if part.is_file():
             part.chmod(0o444)  # views are links to it: a write through one would change the run
             os.utime(part)  # as old as the run: Make and Snakemake compare times through views
