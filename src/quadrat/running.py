@@ -80,7 +80,7 @@ def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, An
 
         def hear(event: str, value: Any) -> None:
             if event == "done":
-                linker.link(value[0], value[1].attempt)
+                linker.link(value[0], value[1].id)
             listen(event, value)
 
         scheduler = Scheduler(plan, session.store, executor, context, lease, how.options, hear)

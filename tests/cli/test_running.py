@@ -142,6 +142,14 @@ def test_a_view_that_gives_two_runs_one_name_is_refused(cli: Cli) -> None:
     assert not (cli.folder / "runs").exists()
 
 
+def test_a_view_that_asks_for_what_there_is_not_is_refused(cli: Cli) -> None:
+    cli.study.write_text(cli.study.read_text().replace("seed{seed:03d}", "seed{sed:03d}"))
+    refused = cli("run", "chain.py", code=2)
+    assert "unknown name 'sed'" in refused.err
+    assert "did you mean 'seed'?" in refused.err
+    assert not (cli.folder / "runs").exists()
+
+
 def test_prints_stream_with_one_worker(cli: Cli) -> None:
     assert "fitting with 0.1" in cli("run", "chain.py", "-j1").out
 

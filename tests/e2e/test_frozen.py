@@ -205,3 +205,35 @@ def test_partial_does_the_same_for_gathers_that_declare_nothing(tmp_path: Path) 
     assert [row["mean"] for row in _rows(place, "mean")] == [4.0]
     assert [row["mean"] for row in _rows(place, "mean", "--partial")] == [3.0, 4.0]
     assert [row["total"] for row in _rows(place, "total", "--partial")] == [7.0]
+
+
+def test_what_reads_a_gather_that_lost_members_has_its_view_all_the_same(tmp_path: Path) -> None:
+    body = """
+    class Summed(qd.Result):
+        text: qd.File
+
+
+    @study.task
+    def fit(seed: int = 0) -> dict:
+        if seed == 2:
+            raise ValueError("no luck")
+        return {"loss": seed}
+
+
+    @study.task
+    def total(fit: Annotated[qd.Many, qd.by(missing="drop")], run: qd.Run) -> Summed:
+        file = run.file("total.txt")
+        file.write_text(str(len(fit)))
+        return Summed(text=file)
+
+
+    study.view(total, "total.txt", artifact="text")
+    study.view(total, "by_id/{id}.txt", artifact="text")
+    """
+    place = Place(tmp_path, body)
+    place.run("seed=1,2,3", code=1)
+    assert (place.root / "total.txt").read_text() == "2"
+    (record,) = place.records("total")
+    assert [path.stem for path in (place.root / "by_id").iterdir()] == [record.id], (
+        "the id that it got, not the planned one"
+    )

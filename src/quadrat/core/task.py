@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pydantic
 
@@ -18,8 +18,6 @@ from quadrat.core.params import Params, identity_fields, validate
 from quadrat.core.resources import Resources
 from quadrat.core.result import Done, File, Many, Result, is_params, result_columns
 from quadrat.core.run import Run
-
-Kind = Literal["params", "field", "done", "many", "run"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 import orjson
 
 from quadrat.core.content import sha256, size
-from quadrat.store import failures
 from quadrat.store.layout import SHARDS, Layout
 from quadrat.store.lease import owner_alive
 from quadrat.store.record import RUN_FILE, Record
@@ -171,12 +170,6 @@ def remove(leftover: Leftover) -> None:
         shutil.rmtree(leftover.path, ignore_errors=True)
     else:
         leftover.path.unlink(missing_ok=True)
-
-
-def drop_run(layout: Layout, id: str, folder: Path) -> None:
-    """Take a finished run away, and its record of failure."""
-    shutil.rmtree(folder)
-    failures.forget(layout, id)
 
 
 def _is_valid(folder: Path) -> bool:
