@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.quadrat-setup
 DEMO_STORE := demo-runs
+SLURM := slurmctld slurmd slurm-client munge
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format bench docs constraints clean
+.PHONY: help setup demo test lint slurm format bench docs constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -26,7 +27,7 @@ demo: $(STAMP) ## train and attack on real digits; a second time nothing is left
 	@$(BIN)/quadrat run mnist_fgsm --store $(DEMO_STORE)
 	@$(BIN)/quadrat results mnist_fgsm attack --over seed --store $(DEMO_STORE)
 
-test: lint ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
+test: lint slurm ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
 	@echo "── pytest"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
@@ -40,6 +41,21 @@ lint: $(STAMP) ## style, types, and who may import whom
 	@echo "── lint-imports"
 	@NO_COLOR=1 $(BIN)/lint-imports > .venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@tail -n 3 .venv/lint-imports.log | grep Contracts
+
+# The tests of the cluster start a SLURM of their own with these packages, and skip without; in CI nothing may be skipped.
+slurm: ## install the Debian packages for the tests of the cluster, if this user may
+	@there() { for each in munged slurmctld slurmd sbatch; do PATH="$$PATH:/usr/sbin" command -v $$each || return; done; }; \
+	there > /dev/null && exit; \
+	[ "$$(id -u)" = 0 ] && root= || root='sudo -n'; \
+	if command -v apt-get > /dev/null && $$root true 2> /dev/null; then \
+	  echo "── slurm: apt-get install $(SLURM)"; \
+	  get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" > /dev/null; }; \
+	  install() { get install -y --no-install-recommends $(SLURM); }; \
+	  install 2> /dev/null || { get update && install; }; \
+	fi; \
+	there > /dev/null && exit; \
+	echo "slurm: the tests of the cluster need these Debian packages: $(SLURM)"; \
+	[ -z "$$CI" ]
 
 format: $(STAMP) ## mend what can be mended by itself
 	@$(BIN)/ruff check --fix
