@@ -61,7 +61,8 @@ format: $(STAMP) ## mend what can be mended by itself
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench: $(STAMP) ## every benchmark, one table each
+bench: $(STAMP) slurm ## every benchmark, one table each, beside the systems that are there now
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	@set -e; for file in benchmarks/bench_*.py; do \
 	  [ -e "$$file" ] || { echo "no benchmarks/bench_*.py yet"; exit 0; }; \
 	  echo "── $$file"; $(BIN)/python "$$file"; \

@@ -1,4 +1,4 @@
-"""Write constraints.txt: what pip resolves for '.[all,dev]' in a fresh environment, one exact version a line."""
+"""Write constraints.txt: what pip resolves for '.[all,bench,dev]' in a fresh environment, one exact version a line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # The build that the tests and the recorded numbers are made with; only raised on purpose.
 FIXED = ["torch==2.13.0"]
 HEAD = """\
-# Exact versions of everything that '.[all,dev]' installs (Python 3.11): pip install -c constraints.txt '.[torch]'
+# Exact versions of everything that '.[all,bench,dev]' installs (Python 3.11): pip install -c constraints.txt '.[torch]'
 # Resolved in a fresh environment by `make constraints`. Local versions (+cpu) are left out, so that every build fits.
 """
 
@@ -25,7 +25,7 @@ def main() -> None:
         venv.create(folder, with_pip=True)
         report = Path(folder, "report.json")
         pip = [str(Path(folder, "bin", "python")), "-m", "pip", "install", "--dry-run", "--quiet"]
-        subprocess.run([*pip, "--report", str(report), *FIXED, f"{ROOT}[all,dev]"], check=True)
+        subprocess.run([*pip, "--report", str(report), *FIXED, f"{ROOT}[all,bench,dev]"], check=True)
         found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
     pins = {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"].split("+")[0] for each in found}
     del pins["quadrat"]

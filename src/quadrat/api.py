@@ -155,6 +155,7 @@ class Opened:
         *,
         jobs: int | None = None,
         executor: str | None = None,
+        profile: str | Path | None = None,
         fail_fast: bool = False,
         partial: bool = False,
         listener: Callable[[str, Any], None] | None = None,
@@ -163,7 +164,8 @@ class Opened:
 
         Args:
             jobs: how many workers; the machine's cores where it is not said.
-            executor: "pool" or "inline".
+            executor: "pool", "inline" or "parsl".
+            profile: where pilots come from, for "parsl": "laptop", "slurm", or a YAML file.
             fail_fast: start nothing more after a failure.
             partial: gathers go on without members that failed.
             listener: told of what happens: (event, value).
@@ -179,7 +181,7 @@ class Opened:
         from quadrat.running import How, run_plan
 
         session = _again(self.session)
-        how = How(jobs, executor, options=Options(fail_fast=fail_fast, partial=partial))
+        how = How(jobs, executor, options=Options(fail_fast=fail_fast, partial=partial), profile=profile)
         return run_plan(session, session.plan(), how, listener)
 
     def status(self) -> dict[str, Any]:

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from quadrat.checking import check_tasks, check_upstreams
 from quadrat.core.errors import BadInput, unknown
-from quadrat.core.fingerprint import own_modules
 from quadrat.execution.base import Context, Executor
+from quadrat.execution.devices import visible_devices
 from quadrat.execution.inline import InlineExecutor
+from quadrat.execution.linking import Linker
 from quadrat.execution.pool import PoolExecutor
-from quadrat.execution.provenance import environment, git_state
 from quadrat.execution.scheduler import Options, Scheduler, Tally
-from quadrat.plan.plan import Plan, Reason
+from quadrat.execution.tally import Listener
+from quadrat.plan.plan import Plan
+from quadrat.recording import make_context
 from quadrat.session import Session, in_memory, on_interrupt
 from quadrat.settings import EXECUTORS
+from quadrat.snakefiles.calling import run_on_snakemake
 from quadrat.store.commit import disk_error
 from quadrat.store.lease import Lease
-from quadrat.store.upkeep import Leftover, dead_leftovers, remove
-from quadrat.viewing import Linker
+from quadrat.store.upkeep import reap
+from quadrat.submitting import Ask, run_on_slurm
+from quadrat.viewing import named_views
+
+Maker = Callable[[Context, Listener], Executor]
+"""Makes an executor, and has it tell lines for the user to a listener."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +39,19 @@ class How:
 
     Attributes:
         jobs: workers; None for the setting, else the machine's cores.
-        executor: "pool" or "inline"; None for the setting.
+        executor: "pool", "inline", "parsl", "slurm" or "snakemake"; None for the setting.
         pdb: open a debugger where a task raises (inline).
+        profile: where pilots come from (parsl): a name or a file.
     """
 
     jobs: int | None = None
     executor: str | None = None
     pdb: bool = False
     options: Options = field(default_factory=Options)
+    profile: str | Path | None = None
 
 
-def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, Any], None] | None = None) -> Tally:
+def run_plan(session: Session, plan: Plan, how: How, listener: Listener | None = None) -> Tally:
     """Run everything that a plan has to do.
 
     Returns:
@@ -54,18 +61,24 @@ def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, An
         BadInput: for `--only` with upstreams that are not finished, or a study that workers cannot load.
         StoreError: where the store cannot be written.
     """
-    _check_upstreams(plan)
+    check_upstreams(plan)
     kind = _executor_kind(session, how)
     listen = listener or (lambda event, value: None)
-    linker = Linker(session, plan)
-    linker.check()
+    linker = Linker(plan, session.store, named_views(plan))
     if not any(one.to_run.any() for one in plan.tasks.values() if one.active):
         if session.store.exists:
-            _reap(session, listen)
+            _tell_reaped(reap(session.store.layout), listen)
             linker.link_finished()
             listen("views", linker.made)
         return Tally()
-    _check_tasks(plan)
+    check_tasks(plan)
+    if kind in ELSEWHERE:
+        return ELSEWHERE[kind](session, plan, how, listen)
+    return _run_from_here(session, plan, _maker(session, plan, kind, how), how, listen, linker)
+
+
+def _run_from_here(session: Session, plan: Plan, make: Maker, how: How, listen: Listener, linker: Linker) -> Tally:
+    """Run a plan on an executor that this process feeds."""
     session.store.prepare()
     session.store.refresh()
     layout = session.store.layout
@@ -74,9 +87,9 @@ def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, An
     except OSError as error:
         raise disk_error(error, layout) from None
     try:
-        _reap(session, listen, own=lease.owner)
-        context = _context(session, plan, lease)
-        executor = _executor(session, kind, how, context)
+        _tell_reaped(reap(layout, lease.owner), listen)
+        context = make_context(session, plan, lease.owner)
+        executor = make(context, listen)
 
         def hear(event: str, value: Any) -> None:
             if event == "done":
@@ -101,95 +114,41 @@ def run_plan(session: Session, plan: Plan, how: How, listener: Callable[[str, An
             session.store.refresh()
 
 
-def _check_upstreams(plan: Plan) -> None:
-    """With `--only` the upstreams must be there."""
-    for name, one in plan.tasks.items():
-        if one.active:
-            continue
-        needed = one.reason != Reason.FINISHED
-        if needed.any():
-            count = int(needed.sum())
-            wanted = [other for other, below in plan.tasks.items() if below.active]
-            raise BadInput(
-                f"{count} of {one.size} runs of '{name}' are not finished, and {', '.join(wanted)} needs them",
-                hint=f"run them first: --to {wanted[0]} in place of --only {wanted[0]}",
-            )
+def _submit(session: Session, plan: Plan, how: How, listen: Listener) -> Tally:
+    jobs, partial = how.jobs or session.settings.jobs or Ask.most, how.options.partial
+    return run_on_slurm(session, plan, Ask(most=jobs, canary=how.options.canary, partial=partial), listen)
 
 
-def _check_tasks(plan: Plan) -> None:
-    """Make the checks that tasks declare, of every point that is to be run."""
-    for one in plan.tasks.values():
-        check = one.task.check
-        if check is None or not one.active:
-            continue
-        for point in sorted(set(one.made.point[one.to_run].tolist())):
-            arguments = one.task.arguments(one.made.points[point])
-            wanted = inspect.signature(check).parameters
-            check(**{name: value for name, value in arguments.items() if name in wanted})
+def _make(session: Session, plan: Plan, how: How, listen: Listener) -> Tally:
+    if how.options.canary:
+        raise BadInput("Snakemake has no canary", hint="run that on another executor first, or leave --canary out")
+    jobs, partial = how.jobs or session.settings.jobs or cores(), how.options.partial
+    return run_on_snakemake(session, plan, jobs, listen, fail_fast=how.options.fail_fast, partial=partial)
 
 
-def _reap(session: Session, listen: Callable[[str, Any], None], own: str = "") -> None:
-    """Take away what dead processes left in staging, and say so."""
-    layout = session.store.layout
-    gone: list[Leftover] = []
-    with contextlib.suppress(OSError):  # a store that can only be read, or a copy without its empty folders
-        others = {name for name in os.listdir(layout.leases) if not name.startswith(".")} - {"dead", own}
-        if others or os.listdir(layout.dead_leases):
-            gone += dead_leftovers(layout)
-        for leftover in gone:
-            remove(leftover)
-    staged = sum(leftover.kind.startswith("staging") for leftover in gone)
+ELSEWHERE = {"slurm": _submit, "snakemake": _make}
+"""Executors that take a whole plan, frozen, and run it by processes of their own."""
+
+
+def _tell_reaped(staged: int, listen: Callable[[str, Any], None]) -> None:
     if staged:
         listen("reaped", staged)
 
 
-def _context(session: Session, plan: Plan, lease: Lease) -> Context:
-    store = session.store
-    request = session.request
-    kept = store.keep_plan(
-        {
-            "study": session.study.name,
-            "kind": session.loaded.ref.kind,
-            "source": session.loaded.ref.target,
-            "overrides": list(request.overrides),
-            "config_files": [str(path) for path in request.config_files],
-            "only": request.only,
-            "to": request.to,
-            "where": list(request.where),
-            "settings": {name: repr(value) for name, value in session.expansion.request.settings.items()},
-            "sweep": repr(session.expansion.request.sweep),
-            "values": {name: repr(value) for name, value in session.expansion.request.base.items()},
-            "codes": session.codes,
-        }
-    )
-    return Context(
-        store=str(store.root),
-        study=session.loaded.ref,
-        owner=lease.owner,
-        codes=session.codes,
-        environment=store.keep_environment(environment()),
-        git=git_state(session.study.file),
-        plan=kept,
-        command=rerun_command(session),
-        preload=session.study.preload,
-        modules=tuple(own_modules(session.study, (one.task for one in plan.tasks.values() if one.to_run.any()))),
-        durable=session.settings.durable,
-    )
-
-
-def rerun_command(session: Session) -> str:
-    """How to run one run alone, with `{id}` in it."""
-    store = session.store.root
-    given = "" if store == Path("runs").absolute() else f" --store {shlex.quote(str(store))}"
-    return (
-        f"quadrat debug {{id}}{given}".replace("{id}", "\0").replace("{", "{{").replace("}", "}}").replace("\0", "{id}")
-    )
+def _check_devices(plan: Plan) -> None:
+    """No run may ask for more devices than this machine has."""
+    visible = visible_devices()
+    for name, one in plan.tasks.items():
+        if one.active and one.to_run.any():
+            visible.check(name, one.task.resources.gpus)
 
 
 def _executor_kind(session: Session, how: How) -> str:
     kind = "inline" if how.pdb else how.executor or session.settings.executor
     if kind not in EXECUTORS:
         raise unknown("executor", kind, EXECUTORS)
+    if how.profile is not None and kind != "parsl":
+        raise BadInput(f"a profile says where pilots come from, and '{kind}' has none", hint="add --on parsl")
     if kind != "inline" and in_memory(session.loaded.ref):
         raise BadInput(
             f"study '{session.study.name}' is defined in this session, where workers cannot load it",
@@ -198,23 +157,40 @@ def _executor_kind(session: Session, how: How) -> str:
     return kind
 
 
-def _executor(session: Session, kind: str, how: How, context: Context) -> Executor:
+def _maker(session: Session, plan: Plan, kind: str, how: How) -> Maker:
+    """What makes the executor, once all that can be wrong with it has been checked."""
+    if kind == "parsl":
+        return _pilots(session, plan, how)
     if kind == "inline":
-        return InlineExecutor(context, pdb=how.pdb)
-    return PoolExecutor(context, how.jobs or session.settings.jobs or cores(), gpus=_devices())
+        return lambda context, listen: InlineExecutor(context, pdb=how.pdb)
+    _check_devices(plan)
+    jobs = how.jobs or session.settings.jobs or cores()
+    return lambda context, listen: PoolExecutor(context, jobs, visible_devices())
+
+
+def _pilots(session: Session, plan: Plan, how: How) -> Maker:
+    from quadrat.execution.pilots import parts
+    from quadrat.execution.pilots.executor import PilotExecutor
+    from quadrat.profiles import load_profile
+
+    profile = load_profile(how.profile)
+    parts.check(profile)
+    todo = {name: one for name, one in plan.tasks.items() if one.to_run.any()}
+    jobs = how.jobs or session.settings.jobs
+    workers = profile.workers or jobs or cores()
+    gpus = profile.gpus if profile.gpus is not None else len(visible_devices().names) if profile.is_local else 0
+    parts.check_tasks(profile, workers, gpus, {name: one.task.resources for name, one in todo.items()})
+    runs = sum(int(one.to_run.sum()) for one in todo.values())
+
+    def make(context: Context, listen: Callable[[str, Any], None]) -> Executor:
+        def tell(line: str) -> None:
+            listen("notice", line)
+
+        return PilotExecutor(context, profile, workers=workers, gpus=gpus, limit=jobs, runs=runs, tell=tell)
+
+    return make
 
 
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _devices() -> int:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([one for one in visible.split(",") if one.strip()])
-    return (
-        len([one for one in os.listdir("/dev") if one.startswith("nvidia") and one[6:].isdecimal()])
-        if sys.platform == "linux"
-        else 0
-    )

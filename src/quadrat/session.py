@@ -139,6 +139,11 @@ class Session:
         """The library's settings for this request."""
         return self._configured[1]
 
+    @property
+    def equipped(self) -> Study:
+        """The study with the resources that the settings give to its tasks."""
+        return self._configured[2]
+
     @cached_property
     def wish(self) -> Wish:
         """What of the study is wanted."""
@@ -160,7 +165,7 @@ class Session:
 
     def plan(self, *, write_index: bool = False) -> Plan:
         """The plan of the request, against what the store holds now. Pure, but for the index where asked for."""
-        study = self._configured[2]
+        study = self.equipped
         tasks = needed_tasks(study, self.wish)
         points = self.expansion.points(tasks)
         plan = build_plan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,10 +14,42 @@ from quadrat.core.resources import Resources
 from quadrat.core.study import Study
 from quadrat.plan.plan import RERUN_KINDS
 
-EXECUTORS = ("pool", "inline")
+EXECUTORS = ("pool", "inline", "parsl", "slurm", "snakemake")
 
 Origin = Callable[[tuple[str, ...]], str | None]
 """Where a key was written: file and line, or the override."""
+
+
+class SlurmSettings(Params):
+    """What a site's SLURM wants to be told, under `slurm:`."""
+
+    account: str = ""
+    partition: str = ""
+    qos: str = ""
+    constraint: str = ""
+    time: str | int | None = None
+    """For elements whose tasks declare no walltime; else the partition's own default."""
+    modules: list[str] = pydantic.Field(default_factory=list)
+    """What `module load` loads."""
+    conda: str = ""
+    """A conda environment."""
+    venv: str = ""
+    """A virtual environment's folder."""
+    container: str = ""
+    """An image in which the worker runs."""
+    container_command: str = "apptainer exec"
+    python: str = ""
+    """The interpreter on the nodes; else the environment's, else the one that submits."""
+    setup: list[str] = pydantic.Field(default_factory=list)
+    """Further lines of shell before the worker starts."""
+    options: list[str] = pydantic.Field(default_factory=list)
+    """Further options of sbatch: "--exclude=node7"."""
+    template: str = ""
+    """A Jinja2 file that extends slurm.sh.j2."""
+    requeue: bool = True
+    """Whether an element that is preempted, loses its node or runs out of time goes back into the queue."""
+    warn_seconds: int = pydantic.Field(default=60, ge=1)
+    """How long before its end an element stops to begin runs."""
 
 
 class Settings(Params):
@@ -29,9 +60,11 @@ class Settings(Params):
     jobs: int | None = pydantic.Field(default=None, ge=1)
     """How many workers; the machine's cores where it is not said."""
     executor: str = "pool"
-    """Where runs run: pool, or inline (in this process)."""
+    """Where runs run: pool, inline (in this process), or parsl (in pilots, such as SLURM jobs)."""
     durable: bool = False
     """Whether a commit also survives a power loss."""
+    slurm: SlurmSettings = SlurmSettings()
+    """What the site's SLURM wants to be told: {partition: gpu, account: vision}."""
     resources: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
     """Resources of tasks, in place of those declared: {train: {cpus: 2}}."""
 
@@ -93,7 +126,4 @@ def with_resources(study: Study, settings: Settings, origin: Origin) -> Study:
         except BadInput as error:
             error.where = error.where or origin(("resources", name, *given))
             raise
-    changed = copy.copy(study)
-    changed.tasks = tasks
-    changed.__dict__.pop("order", None)
-    return changed
+    return study.with_tasks(tasks)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 
 import typer
 
+from quadrat.cli.cluster import cancel, wait
 from quadrat.cli.common import say
 from quadrat.cli.dag import dag
 from quadrat.cli.debug import debug
+from quadrat.cli.doctor import doctor
 from quadrat.cli.export import export
 from quadrat.cli.inspecting import logs, note, path, quarantine, show
 from quadrat.cli.new import new
@@ -18,10 +21,13 @@ from quadrat.cli.plan import plan
 from quadrat.cli.plot import plot
 from quadrat.cli.results import results
 from quadrat.cli.run import run
+from quadrat.cli.snakefile import OUTSIDE, make, snakefile
 from quadrat.cli.sql import sql
 from quadrat.cli.status import status
 from quadrat.cli.studies import studies
+from quadrat.cli.submit import submit
 from quadrat.cli.upkeep import accept, gc, verify
+from quadrat.cli.usage import usage
 from quadrat.core.errors import QuadratError
 
 INTERRUPTED = 130
@@ -36,8 +42,10 @@ app = typer.Typer(
     epilog="Begin with: quadrat run mnist_fgsm · quadrat results mnist_fgsm attack --over seed · quadrat new my_study",
 )
 
-VERBS = {
+VERBS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (run, plan, status, dag, studies, new),
+    "On a cluster": (submit, wait, cancel, usage, doctor),
+    "With Snakemake": (snakefile, make),
     "Count": (results, plot, sql, export),
     "Look at runs": (show, path, logs, debug, note, quarantine),
     "Keep in order": (verify, gc, accept),
@@ -45,7 +53,7 @@ VERBS = {
 
 for _panel, _verbs in VERBS.items():
     for _verb in _verbs:
-        app.command(rich_help_panel=_panel)(_verb)
+        app.command(rich_help_panel=_panel, context_settings=OUTSIDE if _verb is make else None)(_verb)
 
 
 def _show_version(wanted: bool) -> None:

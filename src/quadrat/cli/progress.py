@@ -75,6 +75,8 @@ class Reporter:
             self._line(f"took away what {plural(value, 'attempt')} of processes that are gone left behind")
         elif event == "views":
             self.views = value
+        elif event == "notice":
+            self._line(value)
         elif event == "canary":
             self._line("canary: one run of each task works; going on with the rest")
 

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from quadrat.plan.plan import Plan
     from quadrat.session import Session
 
+ExecutorOption = Annotated[
+    str | None, typer.Option("--on", metavar="EXECUTOR", help="pool, inline, parsl, slurm, or snakemake.")
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME|FILE", help="Where parsl's pilots come from: laptop, slurm, or a file."),
+]
+
 
 def run(
     study: StudyArgument,
@@ -43,7 +51,8 @@ def run(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Workers.", show_default="the machine's cores")
     ] = None,
-    executor: Annotated[str | None, typer.Option("--on", metavar="EXECUTOR", help="pool, or inline.")] = None,
+    executor: ExecutorOption = None,
+    profile: ProfileOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show the plan; run nothing.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Start nothing more after a failure.")] = False,
     partial: PartialOption = False,
@@ -63,6 +72,8 @@ def run(
       quadrat run study.py 'lr=range(0.1,0.5,0.1)' --to train --canary
 
       quadrat run study.py --rerun outdated
+
+      quadrat run study.py --on parsl --profile my-site.yaml
     """
     session = make_session(
         study, overrides, store=store, config=config, where=where, only=only, to=to, rerun=rerun, partial=partial
@@ -80,7 +91,7 @@ def run(
     from quadrat.execution.scheduler import Options
     from quadrat.running import How, run_plan
 
-    how = How(jobs, executor, pdb, Options(fail_fast=fail_fast, partial=partial, canary=canary))
+    how = How(jobs, executor, pdb, Options(fail_fast=fail_fast, partial=partial, canary=canary), profile)
     with Reporter(plan, quiet=as_json, plain=pdb) as reporter:
         tally = run_plan(session, plan, how, reporter)
     if as_json:
@@ -115,7 +126,8 @@ def summary(session: Session, plan: Plan, tally: Tally, reporter: Reporter) -> N
     elif not total and held(plan):
         print("nothing to run")
     elif not total:
-        print(f"nothing to run: all {plural(counts['runs'], 'run')} are finished")
+        finished = "the run is" if counts["runs"] == 1 else f"all {counts['runs']:,} runs are"
+        print(f"nothing to run: {finished} finished")
     else:
         by_task = ", ".join(f"{count:,} {name}" for name, count in tally.done.items())
         took = duration(reporter.seconds)

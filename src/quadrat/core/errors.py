@@ -49,6 +49,12 @@ class StoreError(QuadratError):
     exit_code = 2
 
 
+class ClusterError(QuadratError):
+    """A cluster's scheduler is not there, does not answer, or refuses; in its own words where it has some."""
+
+    exit_code = 2
+
+
 class RunFailed(QuadratError):
     """A run that somebody asked to load or to run by itself did not finish."""
 

@@ -46,6 +46,22 @@ def own_modules(study: Study, tasks: Iterable[Task]) -> list[str]:
     return names
 
 
+def own_files(study: Study) -> list[Path]:
+    """The study's file, and every file of its own that it imports, at its top or inside functions, directly or not."""
+    if study.file is None:
+        return []
+    found: set[Path] = set()
+    rest = [study.file]
+    while rest:
+        path = rest.pop()
+        if path in found:
+            continue
+        found.add(path)
+        rest += [target for target, _ in _source(path).imports.values()]
+        rest += [init for init in (path.parent / "__init__.py",) if init.is_file()]
+    return sorted(found)
+
+
 Reached = dict[tuple[str, str], bytes]
 """What some code reaches: the code of each (file, name)."""
 

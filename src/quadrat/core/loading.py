@@ -25,10 +25,12 @@ class StudyRef:
     Attributes:
         kind: "entry" (an installed study), "file", or "memory" (only in the process that made it).
         target: the entry point's "module:attribute", or the file's absolute path.
+        root: a folder that goes before all others when modules are searched: where a snapshot of the code lies.
     """
 
     kind: str
     target: str
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def load_study(ref: StudyRef) -> Loaded:
     """Load a study by its reference; once per process."""
     if ref in _loaded:
         return Loaded(_loaded[ref], ref)
+    if ref.root and ref.root not in sys.path:
+        sys.path.insert(0, ref.root)
     before = set(sys.modules)
     module = _import_file(Path(ref.target)) if ref.kind == "file" else _import_entry(ref.target)
     attribute = ref.target.partition(":")[2] if ref.kind == "entry" else ""

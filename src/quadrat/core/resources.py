@@ -61,6 +61,8 @@ class Resources:
             raise DeclarationError(f"cpus={cpus!r} is not a number of cpus", hint="a whole number, 1 or more")
         if type(gpus) not in (int, float) or not 0 <= gpus < math.inf:
             raise DeclarationError(f"gpus={gpus!r} is not a number of gpus", hint="0, 1, … or a share such as 0.5")
+        if gpus > 1 and gpus % 1:
+            raise DeclarationError(f"gpus={gpus!r} is neither whole nor a share of one", hint="1, 2, … or less than 1")
 
     @classmethod
     def of(

@@ -16,6 +16,15 @@ _NO_SEED = object()
 CURVE_FILE = "curve.jsonl"
 
 
+_end_of_all: float | None = None
+
+
+def end_by(when: float) -> None:
+    """All runs of this process will be stopped, in seconds since 1970: their `time_left` says so from now on."""
+    global _end_of_all
+    _end_of_all = when
+
+
 class Run:
     """What a task may do beside computing: make files, draw seeds, log curves, tell its progress.
 
@@ -104,8 +113,13 @@ class Run:
 
     @property
     def time_left(self) -> float | None:
-        """Seconds until the run is stopped for its time limit, or None without one."""
-        return None if self._deadline is None else max(0.0, self._deadline - time.time())
+        """Seconds until the run is stopped, or None where it may take as long as it likes.
+
+        For its time limit, with the machine that it runs on, or because that is wanted by others: look at it now and
+        then, and write what a further attempt needs into `scratch` in time.
+        """
+        ends = [end for end in (self._deadline, _end_of_all) if end is not None]
+        return max(0.0, min(ends) - time.time()) if ends else None
 
     @property
     def seeds(self) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import sys
@@ -76,6 +77,7 @@ class Study:
         walltime: str | float | None = None,
         timeout: str | float | None = None,
         retries: int | Mapping[str, int] = 0,
+        rule: str | None = None,
     ) -> Callable[[F], F]: ...
     def task(
         self,
@@ -91,6 +93,7 @@ class Study:
         walltime: str | float | None = None,
         timeout: str | float | None = None,
         retries: int | Mapping[str, int] = 0,
+        rule: str | None = None,
     ) -> Any:
         """Make a function a task of the study; the function itself is returned unchanged.
 
@@ -105,14 +108,18 @@ class Study:
             walltime: such as "1h": what a scheduler is asked for.
             timeout: such as "10m": after it a run is stopped and has failed.
             retries: further tries, for every kind of failure or by kind: {"killed": 2, "timeout": 1}.
+            rule: what the task is called in a Snakefile, where that is not its name: "train_model".
 
         Raises:
             DeclarationError: for a name twice, a type that cannot be, resources that make no sense.
         """
         frame = sys._getframe(1)
         if function is not None:
-            self._add(function, None, 1, None, Resources(), Policy(), frame)
+            self._add(function, None, 1, None, Resources(), Policy(), None, frame)
             return function
+        if rule is not None and not rule.isidentifier():
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            raise DeclarationError(f"'{rule}' is no name for a rule", where=where, hint="letters, digits and _")
         try:
             resources = Resources.of(cpus, gpus, memory, walltime)
             policy = Policy(_retries(retries), None if timeout is None else parse_duration(timeout))
@@ -121,7 +128,7 @@ class Study:
             raise DeclarationError(error.message, where=where, hint=error.hint) from None
 
         def decorate(function: F) -> F:
-            self._add(function, name, version, extends, resources, policy, sys._getframe(1))
+            self._add(function, name, version, extends, resources, policy, rule, sys._getframe(1))
             return function
 
         return decorate
@@ -134,6 +141,7 @@ class Study:
         extends: str | None,
         resources: Resources,
         policy: Policy,
+        rule: str | None,
         frame: FrameType,
     ) -> None:
         name = name or function.__name__
@@ -145,7 +153,7 @@ class Study:
             )
         local_names = frame.f_locals if frame.f_locals is not frame.f_globals else {}
         signature = read_signature(function, name, local_names)
-        self.tasks[name] = Task(self.name, name, function, signature, version, extends, resources, policy)
+        self.tasks[name] = Task(self.name, name, function, signature, version, extends, resources, policy, rule=rule)
 
     def batch(
         self, task: Callable[..., Any], *, varies: Sequence[str], limit: int = 64
@@ -263,6 +271,13 @@ class Study:
         if name in self.tasks:
             return [name]
         raise unknown("task", name, [*self.tasks, *self.parts])
+
+    def with_tasks(self, tasks: Mapping[str, Task]) -> Study:
+        """The same study with other tasks of the same names: other resources, say."""
+        changed = copy.copy(self)
+        changed.tasks = dict(tasks)
+        changed.__dict__.pop("order", None)
+        return changed
 
     def upstreams(self, names: Sequence[str]) -> set[str]:
         """The tasks and everything that they read, directly or not."""

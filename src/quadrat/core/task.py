@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
+import pydantic_core
 
 from quadrat.core.annotations import nested
 from quadrat.core.errors import DeclarationError
@@ -85,6 +86,7 @@ class Task:
     policy: Policy = Policy()
     batched: Batched | None = None
     check: Callable[..., Any] | None = None
+    rule: str | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -178,6 +180,13 @@ class Point:
     def get(self, name: str) -> Any:
         """One field's value."""
         return next(getattr(model, name) for model in self.models if name in type(model).model_fields)
+
+    def to_json(self) -> bytes:
+        """All fields as JSON: what `Task.point` makes the same point of in another process."""
+        values: dict[str, Any] = {}
+        for model in self.models:
+            values |= model.model_dump(mode="json")
+        return pydantic_core.to_json(values, inf_nan_mode="constants")
 
     def identity(self, without: frozenset[str] = frozenset()) -> bytes:
         """H(params): the hash of all fields that enter the id; `without` some for groups that differ in these."""

@@ -91,7 +91,7 @@ class Attempt:
             seed=self._seed(),
             previous=self._previous(),
             attempt=order.attempt,
-            deadline=None if self._timeout is None else time.time() + self._timeout,
+            deadline=self._deadline(),
             on_progress=None if report is None else lambda done, total, text: report(order.id, done, total, text),
         )
         if self.run.previous is not None and order.previous is not None:
@@ -146,6 +146,13 @@ class Attempt:
         folder = self._bench.layout.run(*ref)
         whole = all((folder / artifact.path).exists() for artifact in record.artifacts.values())
         return done if whole else None
+
+    def _deadline(self) -> float | None:
+        """When the run will be stopped: at its time-out, or with the machine."""
+        ends = [] if self._timeout is None else [time.time() + self._timeout]
+        if self._bench.context.deadline is not None:
+            ends.append(self._bench.context.deadline)
+        return min(ends, default=None)
 
     def _seed(self) -> Callable[[], Any] | None:
         """Where the run's seeds come from: its own parameter `seed`, else the one that its chain has."""

@@ -40,6 +40,8 @@ class Context:
         preload: modules that the study names, to import before the first run.
         modules: the study's own modules that its tasks reach: imported at once, so that editing them changes nothing.
         durable: whether a commit also survives a power loss.
+        deadline: when the machine will be taken away, in seconds since 1970, or None: runs are told of it.
+        grace: seconds that runs get when they are told to hurry.
     """
 
     store: str
@@ -53,6 +55,8 @@ class Context:
     preload: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     durable: bool = False
+    deadline: float | None = None
+    grace: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Batch:
         orders: the runs.
         cpus, gpus: what the call may use.
         timeout: seconds for each run, or None.
+        devices: which of the executor's devices are the call's: alone, or with others where it asks for less than one.
     """
 
     number: int
@@ -107,6 +112,7 @@ class Batch:
     cpus: int = 1
     gpus: float = 0
     timeout: float | None = None
+    devices: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,8 @@ class Finished:
     """A batch that is over: the outcomes of its runs; runs without one went down with their worker.
 
     Attributes:
-        lost: "killed" or "timeout" where the worker died, "broken" where none can be started, else "".
+        lost: "killed" or "timeout" where the worker died, "ended" where it was asked to (as all processes of a job are
+            when the job is to go), "broken" where none can be started, else "".
         detail: what is known of its end.
         log: the output of the worker, where it died.
     """
@@ -169,7 +176,7 @@ class Executor(Protocol):
 
     Attributes:
         slots: how many cpus it has.
-        gpus: how many devices it has.
+        gpus: how many devices it has, for the scheduler to give out by number; 0 where nobody does, or it does itself.
     """
 
     slots: int

@@ -1,4 +1,7 @@
-"""The canary: one run of each task, and what it needs, goes first; the rest only when all of them work."""
+"""The canary: one run of each task, and what it needs, goes first; the rest only when all of them work.
+
+Gathers are left out, and what reads them: they need all that the canary is to go ahead of.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,15 @@ class Canary:
 
     def __init__(self, plan: Plan, graph: Graph) -> None:
         self._left: set[Key] = set()
-        rest = [(name, int(runs[0])) for name in plan.tasks if len(runs := graph.to_run[name].nonzero()[0])]
+        gathers: set[str] = set()
+        for name, one in plan.tasks.items():
+            if any(link.many or link.name in gathers for link in one.task.inputs):
+                gathers.add(name)
+        rest = [
+            (name, int(runs[0]))
+            for name in plan.tasks
+            if name not in gathers and len(runs := graph.to_run[name].nonzero()[0])
+        ]
         while rest:
             key = rest.pop()
             if key in self._left:
@@ -25,6 +36,11 @@ class Canary:
             rest += [above for above in graph.upstreams(key) if graph.to_run[above[0]][above[1]]]
             if key in graph.shorter:
                 rest.append(graph.shorter[key])
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """The runs that are not done yet."""
+        return frozenset(self._left)
 
     def __bool__(self) -> bool:
         """Whether it is still under way."""

@@ -32,8 +32,13 @@ class Front:
         """Make ready what waits for nothing; yields the runs that are blocked by others that are held back."""
         for name, run in self._graph.ready():
             self.ready[name].add(run)
-        held = [(name, run) for name, runs in self._graph.held.items() for run in runs.nonzero()[0].tolist()]
-        self._settled.update(held)
+        held, absent = (
+            [(name, run) for name, runs in masks.items() for run in runs.nonzero()[0].tolist()]
+            for masks in (self._graph.held, self._graph.absent)
+        )
+        self._settled.update(held, absent)
+        for key in absent:  # not failed: no gather may take it for that and go on without it
+            yield from self.fail(key, droppable=False)
         for key in held:
             yield from self.fail(key)
 
@@ -58,8 +63,13 @@ class Front:
         if longer is not None:
             self._release(longer)
 
-    def fail(self, key: Key) -> Iterator[Key]:
-        """A run will not be finished: gathers that can do without it go on; yields the runs that are blocked by it."""
+    def fail(self, key: Key, *, droppable: bool = True) -> Iterator[Key]:
+        """A run will not be finished: gathers that can do without it go on; yields the runs that are blocked by it.
+
+        Args:
+            key: the run.
+            droppable: whether gathers may do without it.
+        """
         self._settled.add(key)
         rest = [key]
         while rest:
@@ -67,10 +77,10 @@ class Front:
             longer = self._graph.longer.get(one)
             if longer is not None:
                 self._release(longer)  # it continues from what else there is, or from scratch
-            for reader, droppable in self._graph.readers(one):
+            for reader, can_drop in self._graph.readers(one):
                 if reader in self._settled:
                     continue
-                if droppable:
+                if can_drop and droppable:
                     self.dropped.add(one)
                     if self._members_left(reader):
                         self._release(reader)

@@ -18,8 +18,8 @@ Key = tuple[str, int]
 class Graph:
     """Who waits for whom among the runs to do.
 
-    Runs that failed before and are held back count as waited for: what becomes of their readers is one case with runs
-    that fail now.
+    Runs that failed before and are held back, and runs that are left to others and not there, count as waited for: what
+    becomes of their readers is one case with runs that fail now.
 
     Args:
         plan: the plan.
@@ -36,7 +36,8 @@ class Graph:
             name: one.reason == Reason.HELD if one.active else np.zeros(one.size, dtype=bool)
             for name, one in plan.tasks.items()
         }
-        self._busy = {name: self.to_run[name] | self.held[name] for name in plan.tasks}
+        self.absent = {name: one.reason == Reason.ABSENT for name, one in plan.tasks.items()}
+        self._busy = {name: self.to_run[name] | self.held[name] | self.absent[name] for name in plan.tasks}
         self._families: dict[str, dict[bytes, list[int]]] = {}
         self.waiting = {name: self._count(one) for name, one in plan.tasks.items()}
         self._readers: dict[str, list[tuple[str, str, bool]]] = {name: [] for name in plan.tasks}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pydantic_core
 
 from quadrat.core.identity import gather_id, run_ids
 from quadrat.core.markers import By
@@ -162,7 +161,7 @@ class OrderMaker:
     def _point_json(self, name: str, number: int, point: Point) -> bytes:
         found = self._params.get((name, number))
         if found is None:
-            found = point_json(point)
+            found = point.to_json()
             self._params[name, number] = found
         return found
 
@@ -223,11 +222,3 @@ class OrderMaker:
             for row in np.flatnonzero(family_column).tolist():
                 self._by_family.setdefault(int(family_column[row]), []).append(row)
         return self._by_family.get(wanted, [])
-
-
-def point_json(point: Point) -> bytes:
-    """The own params of a run as JSON: what a worker makes them of again."""
-    values: dict[str, Any] = {}
-    for model in point.models:
-        values |= model.model_dump(mode="json")
-    return pydantic_core.to_json(values, inf_nan_mode="constants")

@@ -3,27 +3,38 @@
 That way it is always known which worker is at which batch: one that dies, however it dies, or takes too long costs only
 its own batch, and its last words are found. (The standard library's pool loses every batch when a worker dies; Pebble's
 waits for ever for a worker that ended with code 0 and gives up when an idle one dies.)
+
+A worker belongs to one place for life: some devices, all of each or a share, or none. Where the workers that there may
+be are at other places, an idle one makes way for a new one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from quadrat.execution.base import Batch, Context, Finished, Outcome, Progress
 from quadrat.execution.capture import whole_characters
+from quadrat.execution.devices import WHOLE, Visible, part
 from quadrat.execution.warm import Answer, Ready, fork_server, live_log, serve
 from quadrat.store.layout import Layout
 
 STILLBORN = 3
 JOIN_SECONDS = 5.0
+SERVER_GONE = 255
+"""The exit code of a worker whose end nobody has seen, since the fork server is gone as well."""
+
+Place = tuple[tuple[int, ...], int]
+"""The devices of a worker, and how much of each its batches take."""
 
 
 @dataclass(eq=False)
@@ -33,11 +44,18 @@ class _Member:
     process: BaseProcess
     pipe: Connection
     log: Path
+    place: Place
     ready: bool = False
     batch: Batch | None = None
     began: float = 0.0
     shown: int = field(default=0)
     progress: Progress | None = None
+    gone: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a batch."""
+        return self.ready and self.batch is None and not self.gone
 
 
 class PoolExecutor:
@@ -46,14 +64,18 @@ class PoolExecutor:
     Args:
         context: what all runs have in common.
         jobs: how many workers.
-        gpus: how many devices runs may share.
+        visible: the devices that batches are given some of.
+        server: what starts workers; a server of their own, that has loaded the study, where it is not said.
     """
 
-    def __init__(self, context: Context, jobs: int, gpus: int = 0) -> None:
+    def __init__(
+        self, context: Context, jobs: int, visible: Visible | None = None, server: BaseContext | None = None
+    ) -> None:
+        self._visible = visible or Visible()
         self.slots = jobs
-        self.gpus = gpus
+        self.gpus = len(self._visible.names)
         self._context = context
-        self._server = fork_server(context)
+        self._server = server or fork_server(context)
         self._selector = selectors.DefaultSelector()
         self._members: list[_Member] = []
         self._backlog: deque[Batch] = deque()
@@ -69,6 +91,7 @@ class PoolExecutor:
     def wait(self, timeout: float) -> list[Finished]:
         """The batches that ended."""
         if not self._ended:
+            self._dispatch(all_here=True)
             self._listen(self._patience(timeout))
             self._stop_late_ones()
             self._dispatch()
@@ -86,23 +109,19 @@ class PoolExecutor:
         said, self._said = self._said, b""
         return said + b"".join(self._heard(member) for member in self._members if member.batch)
 
+    def hurry(self) -> None:
+        """Tell the running runs that they will be stopped soon."""
+        for member in self._members:
+            if member.batch is not None and member.process.pid is not None:
+                with contextlib.suppress(OSError):
+                    os.kill(member.process.pid, signal.SIGUSR1)
+
     def abort(self) -> None:
         """Nothing to do in this process: the scheduler stops the workers."""
 
     def stop(self, *, kill: bool) -> None:
         """End the workers."""
-        for member in self._members:
-            if kill or not member.ready:
-                member.process.kill()
-            else:
-                with contextlib.suppress(OSError):
-                    member.pipe.send(None)
-        for member in list(self._members):
-            member.process.join(JOIN_SECONDS)
-            if member.process.is_alive():
-                member.process.kill()
-                member.process.join()
-            self._remove(member)
+        self._end(list(self._members), kill=kill)
         self._selector.close()
         self._backlog.clear()
         with contextlib.suppress(OSError):
@@ -110,34 +129,110 @@ class PoolExecutor:
 
     # --- workers -------------------------------------------------------------------------------------------------
 
-    def _dispatch(self) -> None:
-        """Give waiting batches to free workers; start workers for the rest, as far as there may be."""
-        for member in self._members:
-            if not self._backlog:
-                return
-            if member.ready and member.batch is None:
-                batch = self._backlog.popleft()
-                try:
-                    member.pipe.send(batch)
-                except OSError:  # it died while idle: `_listen` sees that, the batch has not begun
-                    self._backlog.appendleft(batch)
-                    continue
-                member.batch, member.began, member.shown = batch, time.monotonic(), 0
-        starting = sum(not member.ready for member in self._members)
-        for _ in range(min(len(self._backlog) - starting, self.slots - len(self._members))):
-            self._start()
+    def _dispatch(self, *, all_here: bool = False) -> None:
+        """Give waiting batches, first come first served, to idle workers of their places; start workers for the rest.
 
-    def _start(self) -> None:
+        Args:
+            all_here: the scheduler has handed over all that it has now. An idle worker that no batch wants may go then;
+                before, its next batch may be on the way.
+        """
+        if not self._backlog:
+            return
+        idle = [member for member in self._members if member.batch is None and member.ready]
+        passed: list[Batch] = []
+        while idle and self._backlog:
+            batch = self._backlog.popleft()
+            place = _place(batch)
+            member = next((one for one in idle if one.place == place), None)
+            if member is not None:
+                idle.remove(member)
+                if not self._give(member, batch):
+                    self._backlog.appendleft(batch)
+            else:
+                passed.append(batch)
+                if len(self._members) >= self.slots and all(one.place != place for one in self._members):
+                    self._replace(idle, place)  # or it would wait for as long as others keep the workers busy
+            if place[0]:
+                idle = [one for one in idle if one.idle]
+        self._backlog.extendleft(reversed(passed))
+        if self._backlog and (len(self._members) < self.slots or (idle and all_here)):
+            self._hire(idle if all_here else [])
+
+    def _hire(self, idle: list[_Member]) -> None:
+        """Start workers for waiting batches, as far as there may be, then in place of idle ones that none waits for."""
+        starting = Counter(member.place for member in self._members if not member.ready)
+        for batch in self._backlog:
+            place = _place(batch)
+            if starting[place]:
+                starting[place] -= 1
+            elif len(self._members) < self.slots:
+                self._start(place)
+            elif idle:
+                self._replace(idle, place)
+            else:
+                return
+
+    def _give(self, member: _Member, batch: Batch) -> bool:
+        """Hand a batch to an idle worker; False where that has died meanwhile: `_listen` sees that."""
+        if member.place[0]:
+            self._clear(member)
+        try:
+            member.pipe.send(batch)
+        except OSError:
+            return False
+        member.batch, member.began, member.shown = batch, time.monotonic(), 0
+        return True
+
+    def _clear(self, ours: _Member) -> None:
+        """End idle workers whose devices a batch is about to use: they keep what they have allocated there."""
+        devices, share = ours.place
+        for device in devices:
+            others = [one for one in self._members if one is not ours and one.ready and device in one.place[0]]
+            taken = share + sum(one.place[1] for one in others)
+            for other in others:
+                if taken > WHOLE and other.idle:
+                    self._end([other])
+                    taken -= other.place[1]
+
+    def _replace(self, idle: list[_Member], place: Place) -> None:
+        """End one of some idle workers, one that no batch waits for if there is such, and start one elsewhere."""
+        wanted = {_place(batch) for batch in self._backlog}
+        old = next((member for member in idle if member.place not in wanted), idle[-1])
+        idle.remove(old)
+        self._end([old])
+        self._start(place)
+
+    def _start(self, place: Place) -> None:
         ours, theirs = self._server.Pipe()
-        process = self._server.Process(target=serve, args=(theirs, self._context), name="quadrat-worker")  # type: ignore[attr-defined]  # every context has one
+        environment = self._visible.environment(place[0])
+        arguments = (theirs, self._context, environment)
+        process = self._server.Process(target=serve, args=arguments, name="quadrat-worker")  # type: ignore[attr-defined]  # every context has one
         process.start()
         theirs.close()
-        member = _Member(process, ours, live_log(self._context, process.pid or 0))
+        member = _Member(process, ours, live_log(self._context, process.pid or 0), place)
         self._members.append(member)
         self._selector.register(ours, selectors.EVENT_READ, member)
         self._selector.register(process.sentinel, selectors.EVENT_READ, member)
 
+    def _end(self, members: list[_Member], *, kill: bool = False) -> None:
+        """End workers: those that wait for a batch by themselves."""
+        for member in members:
+            if kill or not member.ready:
+                member.process.kill()
+            else:
+                with contextlib.suppress(OSError):
+                    member.pipe.send(None)
+        for member in members:
+            member.process.join(JOIN_SECONDS)
+            if member.process.is_alive():
+                member.process.kill()
+                member.process.join()
+            self._remove(member)
+
     def _remove(self, member: _Member) -> None:
+        if member.gone:
+            return
+        member.gone = True
         self._members.remove(member)
         self._selector.unregister(member.pipe)
         self._selector.unregister(member.process.sentinel)
@@ -160,7 +255,7 @@ class PoolExecutor:
         """Take what the workers say within some time, and notice the ones that are gone."""
         for key, _ in self._selector.select(timeout):
             member: _Member = key.data
-            if member not in self._members:
+            if member.gone:
                 continue  # gone a moment ago, by the other of its two signs
             if not self._take(member) or key.fileobj is not member.pipe:
                 self._bury(member)
@@ -186,8 +281,7 @@ class PoolExecutor:
             if self.slots == 1:
                 self._said += self._heard(member, whole=True)
             self._finish(member, answer)
-            if self._backlog:
-                self._dispatch()
+            self._dispatch()
 
     def _finish(self, member: _Member, outcomes: list[Outcome], lost: str = "", detail: str = "") -> None:
         if member.batch is None:
@@ -202,12 +296,15 @@ class PoolExecutor:
     def _bury(self, member: _Member) -> None:
         """A worker is gone: with it its batch."""
         self._take(member)
+        if member.gone:
+            return  # its last answer made it idle, and it had to make way
         member.process.join()
         how = _how_it_ended(member.process.exitcode)
         if member.batch is not None:
             if self.slots == 1:
                 self._said += self._heard(member, whole=True)
-            self._finish(member, [], "killed", how)
+            asked = member.process.exitcode in (-signal.SIGTERM, SERVER_GONE)
+            self._finish(member, [], "ended" if asked else "killed", how)
         elif not member.ready:
             self._stillborn += 1
             if self._stillborn >= STILLBORN:
@@ -241,6 +338,10 @@ class PoolExecutor:
         data = data if whole else data[: whole_characters(data)]
         member.shown += len(data)
         return data
+
+
+def _place(batch: Batch) -> Place:
+    return batch.devices, part(batch.gpus) if batch.devices else 0
 
 
 def _how_it_ended(code: int | None) -> str:

@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-import pydantic_core
-
 from quadrat.core.errors import BadInput, StoreError
 from quadrat.core.identity import inputs_digest
 from quadrat.execution.base import Batch, Context, Executor, Finished, Order, Outcome
 from quadrat.execution.canary import Canary
-from quadrat.execution.capture import TAIL_BYTES, tail
+from quadrat.execution.capture import TAIL_BYTES
+from quadrat.execution.devices import Devices
 from quadrat.execution.foreign import Foreign
 from quadrat.execution.front import Front
 from quadrat.execution.graph import Graph, Key
 from quadrat.execution.orders import Ledger, OrderMaker
 from quadrat.execution.tally import Listener, Options, Tally
 from quadrat.execution.temps import Temps
+from quadrat.execution.trouble import lost_run
 from quadrat.plan.plan import Plan, Reason
 from quadrat.store import failures
 from quadrat.store.claims import Claims
@@ -39,6 +39,7 @@ POLL_SECONDS = 0.2
 IDLE_SECONDS = 0.02
 QUICK_SECONDS = 0.05
 LOST_TRIES = 3
+ASKED_SECONDS = 1.0
 
 
 class Scheduler:
@@ -68,6 +69,7 @@ class Scheduler:
         self._plan = plan
         self._store = store
         self._executor = executor
+        self._devices = Devices(executor.gpus)
         self._context = context
         self._options = options or Options()
         self._listen = listener or (lambda event, value: None)
@@ -77,7 +79,7 @@ class Scheduler:
         self._graph = Graph(plan, partial=self._options.partial)
         self._ledger = Ledger(plan, store.index, store.set_aside())
         self._maker = OrderMaker(plan, self._graph, self._ledger, store.index, self._is_fresh)
-        self._temps = Temps(plan, self._graph, self._ledger, store.layout, lease.owner)
+        self._temps = Temps(plan, self._graph, self._ledger, store.layout, lease.owner, keep=self._options.keep_temps)
         self._canary = Canary(plan, self._graph) if self._options.canary else None
         self._front = Front(plan, self._graph)
         self._tries: dict[Key, Counter[str]] = {}
@@ -180,7 +182,8 @@ class Scheduler:
                     key = waiting.pick(self._canary.__contains__)
                     keys = [key] if key else []
                 else:
-                    keys = waiting.take((self._executor.slots - self._used()) // resources.cpus)
+                    calls = (self._executor.slots - self._used()) // resources.cpus
+                    keys = waiting.take(min(calls, self._devices.room(resources.gpus)))
                 if not keys:
                     break
                 orders = [(key, order) for key in keys if (order := self._prepare(key)) is not None]
@@ -191,8 +194,8 @@ class Scheduler:
         return sum(batch.cpus for batch, _ in self._in_flight.values())
 
     def _room(self, cpus: int, gpus: float) -> bool:
-        if gpus and sum(batch.gpus for batch, _ in self._in_flight.values()) + gpus > max(self._executor.gpus, gpus):
-            return False
+        if gpus and not self._devices.room(gpus):
+            return False  # others that fit go past it, and none waits in the executor where it is in their way
         # Trivial runs are queued ahead of the workers, or these would wait for us between two of them.
         ahead = self._executor.slots if self._mean_seconds() < QUICK_SECONDS and self._executor.slots > 1 else 0
         return not self._in_flight or self._used() + cpus <= self._executor.slots + 3 * ahead
@@ -260,6 +263,7 @@ class Scheduler:
             task.resources.cpus,
             task.resources.gpus,
             task.policy.timeout,
+            self._devices.acquire(task.resources.gpus) or (),
         )
         self._in_flight[batch.number] = (batch, [key for key, _ in orders])
         self.tally.running[name] += len(orders)
@@ -271,10 +275,15 @@ class Scheduler:
         if ended.lost == "broken":
             raise BadInput(ended.detail)
         batch, keys = self._in_flight.pop(ended.batch.number)
+        self._devices.release(batch.devices, batch.gpus)
         self.tally.running[batch.task] -= len(keys)
         outcomes = {outcome.id: outcome for outcome in ended.outcomes}
         for key, order in zip(keys, batch.orders, strict=True):
             outcome = outcomes.get(order.id)
+            if (outcome is None or outcome.again) and ended.lost == "ended" and self._is_stopping():
+                outcome = self._left_behind(order)
+                if outcome is None:
+                    continue
             if outcome is None or outcome.again:
                 outcome = self._lost(key, order, ended, alone=len(keys) == 1 and not (outcome and self._once_more(key)))
             if outcome is None:
@@ -299,31 +308,37 @@ class Scheduler:
         self._astray[key] += 1
         return self._astray[key] < LOST_TRIES
 
-    def _lost(self, key: Key, order: Order, ended: Finished, *, alone: bool) -> Outcome | None:
-        """What became of a run without an outcome: committed all the same, to be tried (again) alone, or failed."""
+    def _is_stopping(self) -> bool:
+        """Whether this process is asked to end as well: it may hear of it a moment later than its workers."""
+        end = time.monotonic() + ASKED_SECONDS
+        while not self._stop and time.monotonic() < end:
+            time.sleep(IDLE_SECONDS)
+        return bool(self._stop)
+
+    def _left_behind(self, order: Order) -> Outcome | None:
+        """What became of a run whose worker was asked to end: committed all the same, or left for another time."""
+        made = self._made_all_the_same(order)
+        if made is None:
+            self._claims.release(order.id)
+        return made
+
+    def _made_all_the_same(self, order: Order) -> Outcome | None:
+        """The outcome of a run whose worker is gone, if it was committed before; what it had staged is taken away."""
         discard_attempts(self._store.layout, order.id, self._lease.owner)
         record = self._store.newest(order.id)
-        if record is not None and record.attempt >= order.attempt:
-            return Outcome(order.id, int(record.digest[:16], 16), record.attempt, record.seconds)
+        if record is None or record.attempt < order.attempt:
+            return None
+        return Outcome(order.id, int(record.digest[:16], 16), record.attempt, record.seconds)
+
+    def _lost(self, key: Key, order: Order, ended: Finished, *, alone: bool) -> Outcome | None:
+        """What became of a run without an outcome: committed all the same, to be tried (again) alone, or failed."""
+        made = self._made_all_the_same(order)
+        if made is not None:
+            return made
         if not alone:
             self._front.again(key, alone=True)
             return None
-        failure = Failure(
-            id=order.id,
-            study=self._plan.study.name,
-            task=key[0],
-            params=dict(pydantic_core.from_json(order.params)),
-            kind=ended.lost or "killed",
-            message=ended.detail or "the worker gave no answer",
-            log=tail(ended.log),
-            tries=order.tries + 1,
-            at=time.time(),
-            code=self._context.codes.get(key[0], ""),
-            rerun=self._context.command.format(id=order.id[:12]),
-            inputs=order.input_ids,
-            group=order.group,
-            plan=self._context.plan,
-        )
+        failure = lost_run(self._plan.study.name, key[0], order, ended, self._context)
         failures.write(self._store.layout, failure, ended.log if len(ended.log) > TAIL_BYTES else b"")
         return Outcome(order.id, failure=failure)
 

@@ -18,11 +18,13 @@ class Options:
         fail_fast: start nothing more after the first failure.
         partial: gathers go on without members that failed.
         canary: run one chain per task first, and go on only if it works.
+        keep_temps: leave temporary artifacts alone: only a part of their readers is in the plan.
     """
 
     fail_fast: bool = False
     partial: bool = False
     canary: bool = False
+    keep_temps: bool = False
 
 
 @dataclass

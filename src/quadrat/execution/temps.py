@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from pathlib import Path
 
 from quadrat.execution.graph import Graph, Key
 from quadrat.execution.orders import Ledger
@@ -25,16 +26,19 @@ class Temps:
         ledger: which attempts there are.
         layout: of the store.
         owner: this session's name in it.
+        keep: let nothing go: the plan has a part of the readers only.
     """
 
-    def __init__(self, plan: Plan, graph: Graph, ledger: Ledger, layout: Layout, owner: str) -> None:
+    def __init__(
+        self, plan: Plan, graph: Graph, ledger: Ledger, layout: Layout, owner: str, *, keep: bool = False
+    ) -> None:
         self._graph = graph
         self._ledger = ledger
         self._layout = layout
         self._owner = owner
         self._readers: dict[Key, int] = {}
         self._dropped: set[Key] = set()
-        for name, one in plan.tasks.items():
+        for name, one in plan.tasks.items() if not keep else ():
             readers = [task.name for task in plan.study.order if any(link.name == name for link in task.inputs)]
             if one.task.temps and readers and all(reader in plan.tasks for reader in readers):
                 for run in range(one.size):
@@ -63,14 +67,17 @@ class Temps:
 
     def _drop(self, key: Key) -> None:
         id, attempt = self._ledger.ref(*key)
-        if not attempt:
-            return
-        self._dropped.add(key)
-        folder = self._layout.run(id, attempt)
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            for artifact in Record.load(folder).artifacts.values():
-                path = folder / artifact.path
-                if artifact.temp and path.is_dir():
-                    shutil.rmtree(path)
-                elif artifact.temp:
-                    path.unlink(missing_ok=True)
+        if attempt:
+            self._dropped.add(key)
+            drop_temps(self._layout.run(id, attempt))
+
+
+def drop_temps(folder: Path) -> None:
+    """Delete the temporary artifacts of a run, in its folder."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        for artifact in Record.load(folder).artifacts.values():
+            path = folder / artifact.path
+            if artifact.temp and path.is_dir():
+                shutil.rmtree(path)
+            elif artifact.temp:
+                path.unlink(missing_ok=True)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import traceback
 from pathlib import Path
 
+import pydantic_core
+
 from quadrat.core.errors import QuadratError
+from quadrat.execution.base import Context, Finished, Order
+from quadrat.execution.capture import tail
+from quadrat.store.failures import Failure
 from quadrat.store.layout import Layout
 
 NO_ROOM_BYTES = 1 << 16
@@ -98,4 +104,24 @@ def _device_memory(error: BaseException) -> bool:
     """Whether an accelerator ran out of memory, whichever library says so."""
     return type(error).__name__ in _DEVICE_ERRORS and any(
         words in _text(error).lower() for words in ("memory", "resource_exhausted")
+    )
+
+
+def lost_run(study: str, task: str, order: Order, ended: Finished, context: Context) -> Failure:
+    """The record of a run that went down with its worker."""
+    return Failure(
+        id=order.id,
+        study=study,
+        task=task,
+        params=dict(pydantic_core.from_json(order.params)),
+        kind="killed" if ended.lost in ("", "ended") else ended.lost,
+        message=ended.detail or "the worker gave no answer",
+        log=tail(ended.log),
+        tries=order.tries + 1,
+        at=time.time(),
+        code=context.codes.get(task, ""),
+        rerun=context.command.format(id=order.id[:12]),
+        inputs=order.input_ids,
+        group=order.group,
+        plan=context.plan,
     )

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from quadrat.core.errors import BadInput, QuadratError
 from quadrat.core.fingerprint import fingerprints
 from quadrat.core.loading import load_study
+from quadrat.core.run import end_by
 from quadrat.execution import preload, threads
 from quadrat.execution.base import Batch, Context, Outcome, Progress
 from quadrat.execution.capture import Capture
@@ -40,14 +42,18 @@ class Ready:
 Answer = Ready | Progress | list[Outcome]
 
 TELL_SECONDS = 0.5
+NVML_VARIABLE = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
 def fork_server(context: Context) -> BaseContext:
     """A context whose processes are forked from a server that has loaded the study, once."""
     asked = threads.environment(1) | {
+        # A study that asks `torch.cuda.is_available()` at its top would open the devices in the server, and a process
+        # forked from that could not use them. With this torch asks the driver's monitor instead.
+        NVML_VARIABLE: os.environ.get(NVML_VARIABLE, "1"),
         PRELOAD_VARIABLE: json.dumps(
             {"study": asdict(context.study), "preload": context.preload, "modules": context.modules}
-        )
+        ),
     }
     before = {name: os.environ.get(name) for name in asked}
     server = _Server()
@@ -85,13 +91,21 @@ class _Server(ForkServerContext):
 
 def live_log(context: Context, pid: int) -> Path:
     """What a worker's current batch has printed."""
-    return Layout(Path(context.store)).live_logs(context.owner) / f"{pid}.log"
+    return Layout(Path(context.store)).live_logs(context.owner) / f"{socket.gethostname()}-{pid}.log"
 
 
-def serve(pipe: Connection, context: Context) -> None:
-    """The life of a worker: say that it is ready, then answer each batch with its outcomes, until None comes."""
+def serve(pipe: Connection, context: Context, environment: dict[str, str]) -> None:
+    """The life of a worker: say that it is ready, then answer each batch with its outcomes, until None comes.
+
+    Args:
+        pipe: to the main process.
+        context: what all runs have in common.
+        environment: which devices it sees. For life: libraries open them once, and remember what they saw.
+    """
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGUSR1, lambda number, frame: end_by(time.time() + context.grace))
     _end_with_parent()
     try:
         capture = Capture(live_log(context, os.getpid()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from quadrat.core.task import Batched, Task
 from quadrat.execution import threads
 from quadrat.execution.attempt import Attempt, Bench
 from quadrat.execution.base import Batch, Context, Order, Outcome
+from quadrat.execution.provenance import host
 from quadrat.execution.reading import Reader
 from quadrat.execution.trouble import Told
 from quadrat.store.layout import Layout
@@ -41,7 +41,7 @@ class Worker:
         layout = Layout(Path(context.store))
         self._study = load_study(context.study).study
         reader = Reader(self._study, layout)
-        self._bench = Bench(context, self._study, layout, reader, socket.gethostname(), take_log, on_error, on_progress)
+        self._bench = Bench(context, self._study, layout, reader, host(), take_log, on_error, on_progress)
 
     def execute(self, batch: Batch) -> list[Outcome]:
         """Do the runs of a batch; never raises for what a task does, nor for what has become of the store."""

@@ -34,6 +34,7 @@ class Reason(enum.IntEnum):
     RECREATE = 5
     ASKED = 6
     HELD = 7
+    ABSENT = 8
 
     @property
     def text(self) -> str:
@@ -50,6 +51,7 @@ REASON_TEXTS = {
     Reason.RECREATE: "recreate",
     Reason.ASKED: "rerun asked for",
     Reason.HELD: "failed before, not tried again",
+    Reason.ABSENT: "not finished, left to others",
 }
 
 RERUN_KINDS = ("failed", "outdated", "all", "none")
@@ -91,7 +93,7 @@ class TaskPlan:
     @property
     def to_run(self) -> NDArray[np.bool_]:
         """For each run whether it must run."""
-        return ~np.isin(self.reason, (Reason.FINISHED, Reason.HELD))
+        return ~np.isin(self.reason, (Reason.FINISHED, Reason.HELD, Reason.ABSENT))
 
     def counts(self) -> dict[str, int]:
         """Runs, and how many are finished, to run, failed before, and outdated."""

@@ -119,8 +119,22 @@ class Layout:
 
     @cached_property
     def plans(self) -> Path:
-        """The requests that were run."""
+        """The requests that were run, and the plans that were frozen for other processes to run."""
         return self.home / "plans"
+
+    def frozen(self, name: str) -> Path:
+        """A frozen plan: its values and a snapshot of the study's code."""
+        return self.plans / name
+
+    @cached_property
+    def links(self) -> Path:
+        """Links to artifacts that have not got their names yet."""
+        return self.home / "links"
+
+    @cached_property
+    def submissions(self) -> Path:
+        """What was handed to a cluster: one folder each time."""
+        return self.home / "submissions"
 
     @cached_property
     def index(self) -> Path:

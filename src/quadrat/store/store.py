@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,13 @@ class Store:
     def index(self) -> index.Index:
         """The index as it was last read."""
         return self._index if self._index is not None else self.refresh(write=False)
+
+    def look_at(self, ids: Iterable[bytes]) -> Finished:
+        """What the store holds of some runs; `index` has only these afterwards."""
+        wanted = {id.hex() for id in ids}
+        self._index = index.of(self.layout, wanted)
+        failed = failures.failed_ids(self.layout)
+        return self._index.finished(frozenset(id for id in failed if id.hex() in wanted), self.accepted())
 
     def finished(self, *, write: bool = False) -> Finished:
         """What a plan needs to know of the store."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +17,11 @@ from quadrat.core.content import sha256, size
 from quadrat.store.layout import SHARDS, Layout
 from quadrat.store.lease import owner_alive
 from quadrat.store.record import RUN_FILE, Record
+
+HALF_SECONDS = 3600.0
+"""A link gets its name at once; one that has none after this has lost its maker."""
+UNUSED_SECONDS = 7 * 24 * 3600.0
+"""A frozen plan that no submission names may still be that of a job that waits somewhere."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,17 @@ def leftovers(layout: Layout) -> Iterator[Leftover]:
     for folder in _entries(layout.home / "scratch"):
         if folder.name in newest:
             yield Leftover("scratch of a finished run", folder, size(folder))
+    named = {_plan_of(folder) for folder in _entries(layout.submissions)}
+    for folder in _entries(layout.plans):
+        if folder.is_dir() and folder.name not in named and time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
+            yield Leftover("frozen plan that no submission names", folder, _size(folder))
+
+
+def _plan_of(submission: Path) -> str:
+    """The frozen plan that a submission runs."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return str(orjson.loads((submission / "submission.json").read_bytes())["plan"])
+    return ""
 
 
 def dead_leftovers(layout: Layout) -> Iterator[Leftover]:
@@ -121,6 +138,10 @@ def dead_leftovers(layout: Layout) -> Iterator[Leftover]:
     for folder in logs:
         if folder.name not in alive:
             yield Leftover("live log of a dead process", folder, _size(folder))
+    for half in _entries(layout.links):
+        with contextlib.suppress(OSError):
+            if time.time() - half.lstat().st_ctime > HALF_SECONDS:
+                yield Leftover("link without a name", half, 0)
     for lease in _entries(layout.dead_leases):
         yield Leftover("lease of a dead process", lease, _size(lease))
     for claim, inode in claims.items():
@@ -184,3 +205,22 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except FileNotFoundError:
         return []
+
+
+def reap(layout: Layout, own: str = "") -> int:
+    """Take away what dead processes left behind; how many attempts had been staged.
+
+    Args:
+        layout: of the store.
+        own: the owner that asks, which is alive.
+    """
+    gone: list[Leftover] = []
+    with contextlib.suppress(OSError):  # a store that can only be read, or a copy without its empty folders
+        live = layout.live_logs("")
+        named = {*os.listdir(layout.leases), *(os.listdir(live) if live.is_dir() else ())}
+        others = {name for name in named if not name.startswith(".")} - {"dead", own}
+        if others or os.listdir(layout.dead_leases):
+            gone += dead_leftovers(layout)
+        for leftover in gone:
+            remove(leftover)
+    return sum(leftover.kind.startswith("staging") for leftover in gone)

@@ -7,12 +7,35 @@ import os
 import secrets
 import string
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from quadrat.core.errors import BadInput
 
 MAX_NAME = 255
+
+
+@dataclass(frozen=True)
+class NamedView:
+    """A view of a task's runs: a template, the artifact behind each name, and what the template asks for.
+
+    Attributes:
+        template: such as "models/{model_name}_{seed:04d}.pt".
+        artifact: the name of the artifact; "" for the record itself.
+        columns: for each name in the template a value per run of the task.
+    """
+
+    template: str
+    artifact: str
+    columns: dict[str, list[Any]]
+
+    def name(self, run: int, id: str | None = None) -> str:
+        """The name of a run; `id` in place of the planned one, where a gather closed without some members."""
+        values = {name: column[run] for name, column in self.columns.items()}
+        if id is not None and "id" in values:
+            values["id"] = id
+        return view_name(self.template, values)
 
 
 class _Values(string.Formatter):
@@ -50,10 +73,17 @@ def view_name(template: str, values: Mapping[str, Any]) -> str:
     return name
 
 
-def link(source: Path, target: Path, committed: float) -> bool:
+def link(source: Path, target: Path, committed: float, aside: Path) -> bool:
     """Make `target` a link to an artifact, in place of what was there; False where it is one already.
 
     A hard link, so that it is the file itself for every tool; a symbolic one where the file system cannot.
+
+    Args:
+        source: the artifact.
+        target: the name.
+        committed: when it was committed, in seconds since 1970.
+        aside: a folder of the store where links are made before they get their names: who is killed between the two
+            leaves nothing among the views.
     """
     try:
         if os.path.samestat(os.stat(source), os.stat(target)):
@@ -61,7 +91,8 @@ def link(source: Path, target: Path, committed: float) -> bool:
     except FileNotFoundError:
         pass
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{secrets.token_hex(4)}.link")
+    aside.mkdir(exist_ok=True)
+    partial = aside / secrets.token_hex(8)
     try:
         _link(source, partial, committed)
         os.replace(partial, target)

@@ -111,11 +111,13 @@ class ExecutorConformance:
         executor: its name, as `--on` takes it.
         isolates: whether it runs tasks outside the main process, so that one may die.
         options: further options of `quadrat run`.
+        names: of folders that it must cope with, each with one sweep in it.
     """
 
     executor = "pool"
     isolates = True
     options: Sequence[str] = ("-j", "2")
+    names: Sequence[str] = (" two  words ", """it's "quoted" `so`""", "first\nsecond", "$HOME;&*[a-z]{x}%~")
 
     def test_gives_the_same_bits_as_inline(self, tmp_path: Path) -> None:
         """Metrics, artifacts, draws of the global generators and the number of threads are those of a plain loop."""
@@ -173,7 +175,7 @@ class ExecutorConformance:
 
     def test_any_path_will_do(self, tmp_path: Path) -> None:
         """Blanks, quotes, a newline, and what a shell or a pattern would take for its own."""
-        for name in (" two  words ", """it's "quoted" `so`""", "first\nsecond", "$HOME;&*[a-z]{x}%~"):
+        for name in self.names:
             folder = tmp_path / name
             folder.mkdir()
             sweep = Sweep(folder, "number=0,1", "--to", "use")

@@ -1,0 +1,1 @@
+"""SLURM: shares of a frozen plan as job arrays of warm workers."""
