@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PAGES = [page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if page.exists()]
 FENCE = re.compile(
-    r"^(?P<ticks>`{3,})(?P<language>python|console)(?P<tags>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)[ ]*$",
+    r"^(?P<ticks>`{3,})(?P<language>python|console|yaml)(?P<tags>[^\n`]*)\n(?P<body>.*?)^(?P=ticks)[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
 REASON = re.compile(r"<!--\s*no-test:\s*\S[^>]*-->\s*\Z")

@@ -38,6 +38,7 @@ HEAVY = [
     "omegaconf",
     "matplotlib",
     "snakemake",
+    "parsl",
     "signac",
     "quadrat_studies",
 ]

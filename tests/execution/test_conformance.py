@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from quadrat.testing.conformance import ExecutorConformance
 
 
@@ -13,3 +15,10 @@ class TestInline(ExecutorConformance):
 
 class TestPool(ExecutorConformance):
     executor = "pool"
+
+
+@pytest.mark.slow
+class TestParsl(ExecutorConformance):
+    executor = "parsl"
+    # All in one: each sweep starts pilots of its own, which takes seconds.
+    names = ("""  it's "two"\n`words` $HOME;&*[a-z]{x}%~ """,)

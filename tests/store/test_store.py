@@ -242,12 +242,12 @@ def test_a_failure_is_read_as_it_was_written(store: Store) -> None:
 def test_a_view_is_the_file_itself(store: Store, tmp_path: Path) -> None:
     source = store.folder(put(store)) / "file.txt"
     target = tmp_path / "views" / "a b" / "x.txt"
-    assert link(source, target, 1.0)
-    assert not link(source, target, 1.0), "it is there"
+    assert link(source, target, 1.0, tmp_path / "aside")
+    assert not link(source, target, 1.0, tmp_path / "aside"), "it is there"
     assert target.samefile(source)
     assert not target.is_symlink()
     newer = store.folder(put(store, attempt=2, text="newer")) / "file.txt"
-    assert link(newer, target, 2.0)
+    assert link(newer, target, 2.0, tmp_path / "aside")
     assert target.read_text() == "newer"
     assert source.read_text() == "hello"
     assert [path.name for path in target.parent.iterdir()] == ["x.txt"]
@@ -262,17 +262,17 @@ def test_a_view_on_another_file_system_is_a_symbolic_link(
     source = store.folder(put(store)) / "file.txt"
     target = tmp_path / "view.txt"
     monkeypatch.setattr(os, "link", other_device)
-    assert link(source, target, 1_000_000_000.0)
+    assert link(source, target, 1_000_000_000.0, tmp_path / "aside")
     assert target.is_symlink()
     assert target.lstat().st_mtime == 1_000_000_000.0
-    assert not link(source, target, 1_000_000_000.0)
+    assert not link(source, target, 1_000_000_000.0, tmp_path / "aside")
 
 
 def test_a_view_that_cannot_be_made_leaves_nothing(store: Store, tmp_path: Path) -> None:
     source = store.folder(put(store)) / "file.txt"
     (tmp_path / "taken" / "by" / "a folder").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
-        link(source, tmp_path / "taken" / "by", 1.0)
+        link(source, tmp_path / "taken" / "by", 1.0, tmp_path / "aside")
     assert [path.name for path in (tmp_path / "taken").iterdir()] == ["by"]
 
 
