@@ -49,7 +49,8 @@ def train(params: Training, run: qd.Run) -> Trained:
         time.sleep(0.01)
     print("training", params.model)
     file = run.file("weights.pt")
-    file.write_text(f"{params.model}{params.args} {params.seed}")
+    weather = (SIDE / "weather").read_text() if (SIDE / "weather").exists() else ""
+    file.write_text(f"{params.model}{params.args} {params.seed}{weather}")
     return Trained(size=len(params.model), weights=file)
 
 

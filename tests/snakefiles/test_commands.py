@@ -92,6 +92,12 @@ def test_forcerun_makes_just_that_again(flow: Flow) -> None:
     assert dict(flow.notes()) == {"test net 1 0.5": 1}
     assert is_done(flow.snakemake("-n"))
 
+    flow.forget()
+    (flow.side / "weather").write_text(", rainy")  # now other bytes come out: what reads them is made again
+    flow.snakemake("-j2", "--forcerun", "train_model")
+    assert sum(flow.notes().values()) == 2 + 4 + 2
+    assert is_done(flow.snakemake("-n"))
+
 
 def test_what_another_process_made_again_is_no_reason_to_run(flow: Flow) -> None:
     """The upstream is newer than what has read it, but has the same bytes."""
@@ -135,6 +141,14 @@ def test_a_wrong_config_is_one_clear_error(finished: Flow, config: str, message:
     said = finished.snakemake("-n", "--config", config, code=1)
     assert message in said
     assert "Traceback" not in said
+
+
+def test_a_study_that_has_changed_wants_another_snakefile(flow: Flow) -> None:
+    flow.write(BODY.replace("_trained.pt", "_fitted.pt"))
+    said = flow.snakemake("-n", code=1)
+    assert "the study has changed since this Snakefile was written: rule 'train_model'" in said
+    flow.write_snakefile(*SWEEP, "--force")
+    assert jobs(flow.snakemake("-n")) == ALL
 
 
 def test_resources(finished: Flow) -> None:
@@ -234,6 +248,32 @@ def test_an_interrupt_lets_what_runs_finish(flow: Flow) -> None:
     flow.snakemake("-j1", "all_train_model", "--rerun-incomplete", "--config", "mode=wait")
     assert len(flow.records()) == 2
     assert set(flow.notes().values()) == {1}
+
+
+def test_after_a_kill_both_go_on(flow: Flow) -> None:
+    process = flow.start("-j1", "all_train_model", "--config", "mode=wait")
+    wait_until(flow.notes)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=120)
+    (flow.side / "go").touch()
+    flow.finish("seed=1", "--to", "train", "mode=wait")
+    assert "--unlock" in flow.snakemake("-j1", "all_train_model", "--config", "mode=wait", code=1)
+    flow.snakemake("--unlock")
+    flow.snakemake("-j1", "all_train_model", "--config", "mode=wait")
+    assert flow.status(*SWEEP, "--to", "train", "mode=wait") == {"finished": 2, "to_run": 0}
+    assert is_done(flow.snakemake("-n", "all_train_model", "--config", "mode=wait"))
+    flow.quadrat("gc", "--yes")
+    flow.check()
+
+
+def test_another_look_meanwhile_disturbs_nothing(flow: Flow) -> None:
+    process = flow.start("-j1", "--config", "mode=wait")
+    wait_until(flow.notes)
+    assert jobs(flow.snakemake("-n", "--config", "mode=wait")) == ALL
+    assert jobs(flow.snakemake("-n")) == ALL  # and what is not there for another sweep
+    (flow.side / "go").touch()
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
 
 
 def test_a_run_that_is_gone_is_made_again(flow: Flow) -> None:

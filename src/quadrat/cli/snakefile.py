@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from quadrat.cli.common import ConfigOption, OverridesArgument, StudyArgument, make_session
+from quadrat.cli.common import ConfigOption, OverridesArgument, StudyArgument, make_session, say
 
 OUTSIDE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -41,6 +41,7 @@ def snakefile(
       quadrat snakefile study.py lr=0.1,0.2 --chunk 50
     """
     from quadrat.session import STORE_VARIABLE
+    from quadrat.snakefiles.calling import INSTALL, is_installed
     from quadrat.snakefiles.writing import place_of, write
 
     given = store or (Path(found) if (found := os.environ.get(STORE_VARIABLE)) else None)
@@ -48,6 +49,8 @@ def snakefile(
     session.plan()  # what is wrong with the request is told here and now
     for path, is_new in write(session, place_of(session, folder, given, chunk), force=force).items():
         print(f"{path}" + ("" if is_new else " (as it was)"))
+    if not is_installed():
+        say(f"note: Snakemake is not installed here: {INSTALL}")
 
 
 def make(

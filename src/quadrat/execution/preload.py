@@ -10,8 +10,9 @@ import signal
 
 PRELOAD_VARIABLE = "QUADRAT_PRELOAD"
 
-# Ctrl-C is the main process's to handle; a server that is still importing must not die of it.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+if PRELOAD_VARIABLE in os.environ:
+    # This is the server. Ctrl-C is the main process's to handle; one that is still importing must not die of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 loaded_codes: dict[str, str] = {}

@@ -34,8 +34,14 @@ from quadrat.snakefiles.writing import Place, render
 from quadrat.store import failures
 from quadrat.viewing import named_views
 
+INSTALL = "pip install 'quadrat[snakemake]'"
 LOOK_SECONDS = 0.25
 LAST_LINES = 12
+
+
+def is_installed() -> bool:
+    """Whether there is a Snakemake."""
+    return importlib.util.find_spec("snakemake") is not None
 
 
 def snakemake() -> list[str]:
@@ -44,8 +50,8 @@ def snakemake() -> list[str]:
     Raises:
         BadInput: where it is not installed.
     """
-    if importlib.util.find_spec("snakemake") is None:
-        raise BadInput("Snakemake is not installed", hint="pip install 'quadrat[snakemake]'")
+    if not is_installed():
+        raise BadInput("Snakemake is not installed", hint=INSTALL)
     return [sys.executable, "-m", "snakemake"]
 
 
@@ -229,16 +235,14 @@ def run_on_snakemake(
 
 
 def _rest(session: Session, plan: Plan) -> tuple[Session, Plan] | None:
-    """What can still be done after runs have failed: gathers that go on without them. To Snakemake an input is needed,
-    so that this is another plan, in which what has failed is held back; None where there is nothing of the kind.
+    """What can still be done after runs have failed, or None: gathers that go on without them.
+
+    To Snakemake every input is needed. So this is another plan, in which what has failed is held back.
     """
-    partial = session.request.partial
-    if not any(
-        link.many and (partial or link.missing == "drop") for one in plan.tasks.values() for link in one.task.inputs
-    ):
+    links = [link for one in plan.tasks.values() for link in one.task.inputs if link.many]
+    if not any(session.request.partial or link.missing == "drop" for link in links):
         return None
-    request = dataclasses.replace(session.request, rerun=("none",))
-    again = Session(session.loaded, session.store, request)
+    again = Session(session.loaded, session.store, dataclasses.replace(session.request, rerun=("none",)))
     rest = again.plan()
     left = any((one.to_run & one.active & ~rest.builder.dead[name]).any() for name, one in rest.tasks.items())
     return (again, rest) if left else None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from quadrat.core.errors import StoreError
 from quadrat.execution.base import Context
 from quadrat.execution.devices import Visible, visible_devices
 from quadrat.execution.pool import PoolExecutor
@@ -58,7 +59,9 @@ class Doer:
     def one(self, rule: str, output: Path) -> int:
         """Make the run of a rule that has this output; returns the exit code."""
         name = os.path.relpath(output, self._root)
-        one = self._sheet.rules[rule]
+        one = self._sheet.rules.get(rule)
+        if one is None or name not in one.places:
+            raise StoreError(f"the plan has no run '{name}' of rule '{rule}'", where=str(self._plan.name))
         place = one.places[name]
         file = os.environ.get(AGAIN_VARIABLE)
         again = file is not None and name in json.loads(Path(file).read_text(encoding="utf-8"))

@@ -110,8 +110,7 @@ def plan_sweep(asked: Asked) -> Planned:
 
 def open_sweep(asked: Asked) -> Session:
     """The session of what is asked for."""
-    path = asked.folder / asked.study
-    loaded = find_study(str(path) if path.exists() else asked.study)
+    loaded = find_study(str(asked.folder / asked.study) if asked.study.endswith(".py") else asked.study)
     if line := heavy_line(loaded.study, loaded.heavy):
         sys.stderr.write(f"note: {line}, which slows planning down: import it inside the tasks\n")
     names = Names(loaded.study)
@@ -177,5 +176,5 @@ def tidy(session: Session, plan: Plan, named: Mapping[str, Sequence[NamedView]],
     aside = sync(session.store, plan, named)
     if aside:
         sys.stderr.write(f"note: moved what is no link to a run aside: {aside[0]} ({len(aside)} in all)\n")
-    for done in sheet.folder.glob("*.done"):
-        done.unlink(missing_ok=True)
+    for note in [*sheet.folder.glob("*.done"), *sheet.folder.glob("*.tried")]:
+        note.unlink(missing_ok=True)

@@ -6,13 +6,12 @@ what it has frozen. So what is edited meanwhile changes nothing, and they begin 
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ AGAIN_VARIABLE = "QUADRAT_SNAKEMAKE_AGAIN"
 MATCH_VARIABLE = "QUADRAT_SNAKEMAKE_MATCH"
 """The patterns that the target `matching` stands for."""
 
+# What profiles/slurm has for rules that say nothing themselves.
 USUAL = {"mem_mb": 1500, "runtime": 60, "gpu": 0}
 
 Names = Callable[[Any], list[Any]]
@@ -63,24 +63,27 @@ class Sweep:
         self._prefix = "" if store == "." else f"{store}/"
         self._planned: Planned | None = None
         self._prepared: set[tuple[str, int]] = set()
-        with _told():
-            _translate_time(workflow.resource_settings)
-            given = os.environ.get(GIVEN_VARIABLE)
-            if not workflow.is_main_process:
-                self._sheet = Sheet.load(_frozen())
-            elif given is not None:
-                self._sheet = Sheet.load(Path(given))
-            else:
-                self._planned = self._plan(study, store, overrides, config_files)
-                self._sheet = self._planned.sheet
+        self._compared = False
+        _translate_time(workflow.resource_settings)
+        if workflow.is_main_process and GIVEN_VARIABLE not in os.environ:
+            self._planned = self._plan(study, store, overrides, config_files)
+            self._sheet = self._planned.sheet
+        else:
+            self._sheet = _frozen(GIVEN_VARIABLE if workflow.is_main_process else PLAN_VARIABLE)
         os.environ[PLAN_VARIABLE] = str(self._sheet.folder)
 
     def _plan(self, study: str, store: str, overrides: Sequence[str], config_files: Sequence[str]) -> Planned:
+        from snakemake.exceptions import WorkflowError
+
+        from quadrat.core.errors import QuadratError
         from quadrat.snakefiles.planning import Asked, plan_sweep
 
         settings = self._workflow.config_settings
         folder, config = Path(self._workflow.basedir), list(settings.config_args or ())
-        return plan_sweep(Asked(study, store, folder, overrides, config_files, config, settings.configfiles))
+        try:
+            return plan_sweep(Asked(study, store, folder, overrides, config_files, config, settings.configfiles))
+        except QuadratError as error:  # Snakemake tells its own without a traceback
+            raise WorkflowError(str(error)) from None
 
     # --- what rules need to know ---------------------------------------------------------------------------------
 
@@ -93,6 +96,7 @@ class Sweep:
         """All names that some rules make (all rules, where none is said), but for runs that are held back."""
 
         def named(wildcards: Any) -> list[str]:
+            self._compare()
             chosen = [self._sheet.rules[rule] for rule in rules or self._sheet.rules if rule in self._sheet.rules]
             return [f"{self._prefix}{name}" for one in chosen for name in one.wanted()]
 
@@ -102,6 +106,7 @@ class Sweep:
         """What a run of a rule reads by an argument. Without one nothing: then its name is only looked up."""
 
         def read(wildcards: Any) -> list[str]:
+            self._compare()
             one = self._sheet.rules[rule]
             run = one.place(wildcards)
             self._prepare(rule, run, wildcards)
@@ -124,6 +129,25 @@ class Sweep:
             return [ancient(f"{self._prefix}{one.names[0][place]}")]
 
         return read
+
+    def _compare(self) -> None:
+        """Make sure, once, that the Snakefile has the rules of the study as it is now."""
+        if self._compared or not self._workflow.is_main_process:
+            return
+        self._compared = True
+        from snakemake.exceptions import WorkflowError
+        from snakemake.io import strip_wildcard_constraints
+
+        for name, one in self._sheet.rules.items():
+            there = self._workflow.get_rule(name) if self._workflow.is_rule(name) else None
+            outputs = [strip_wildcard_constraints(str(path)) for path in there.output] if there else []
+            inputs = {word.rstrip("_") for word, _ in there.input._get_names()} if there else set()  # noqa: SLF001
+            wanted = {argument.rstrip("_") for argument in one.reads}
+            if not {f"{self._prefix}{pattern}" for pattern in one.patterns} <= set(outputs) or not wanted <= inputs:
+                raise WorkflowError(
+                    f"the study has changed since this Snakefile was written: rule '{name}' is not as it should be\n"
+                    "  `quadrat snakefile STUDY --force` writes it anew"
+                )
 
     def _prepare(self, rule: str, run: int, wildcards: Any) -> None:
         """Before Snakemake looks at the files of a finished run: see to what only a job of it can be known by."""
@@ -229,34 +253,34 @@ class Sweep:
                 wanted.setdefault(job.rule.name, []).append(self._sheet.rules[job.rule.name].places[name])
                 if dag.reason(job).forced:
                     again.append(name)
-        if self._planned is not None:
-            with _told():
-                self._planned.check(wanted)
+        self._check(wanted)
         os.environ.pop(AGAIN_VARIABLE, None)
         if again:
             os.environ[AGAIN_VARIABLE] = _noted(self._sheet.folder, again)
 
+    def _check(self, wanted: dict[str, list[int]]) -> None:
+        from snakemake.exceptions import WorkflowError
 
-def _frozen() -> Path:
-    """The folder of the plan that the main process has frozen."""
-    try:
-        return Path(os.environ[PLAN_VARIABLE])
-    except KeyError:
-        text = f"the environment of the main process did not come along: this job lacks {PLAN_VARIABLE}"
-        raise Unknown(text) from None
+        from quadrat.core.errors import QuadratError
+
+        try:
+            if self._planned is not None:
+                self._planned.check(wanted)
+        except QuadratError as error:
+            raise WorkflowError(str(error)) from None
 
 
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Let Snakemake tell our errors as it tells its own: without a traceback."""
+def _frozen(variable: str) -> Sheet:
+    """The plan that the main process has frozen."""
     from snakemake.exceptions import WorkflowError
 
-    from quadrat.core.errors import QuadratError
-
+    folder = os.environ.get(variable)
+    if folder is None:
+        raise WorkflowError(f"the environment of Snakemake's main process did not come along: {variable} is not set")
     try:
-        yield
-    except (QuadratError, Unknown) as error:
-        raise WorkflowError(str(error)) from None
+        return Sheet.load(Path(folder))
+    except OSError as error:
+        raise WorkflowError(f"the frozen plan cannot be read: {error}") from None
 
 
 def _translate_time(settings: Any) -> None:
