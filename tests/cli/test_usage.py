@@ -65,11 +65,12 @@ def test_requested_against_used(hungry: Cli) -> None:
     train, test, late = told["tasks"]
     assert (told["study"], train["runs"], test["runs"], late["runs"]) == ("hungry", 2, 2, 0)
     assert train["cpus"]["asked"] == 3
-    assert 0 < train["cpus"]["median"] <= train["cpus"]["max"] < 1.1
+    # One core, measured by two clocks on a machine that does other things too.
+    assert 0 < train["cpus"]["median"] <= train["cpus"]["max"] < 1.5
     assert (train["memory"]["asked"], train["walltime"]["asked"]) == (4 * 10**9, 36000)
     assert 150e6 < train["memory"]["median"] <= train["memory"]["max"] < 500e6
     assert 0.5 < train["walltime"]["max"] < 30
-    assert train["suggested"]["cpus"] == 1
+    assert train["suggested"]["cpus"] < 3
     assert parse_memory(train["suggested"]["memory"]) > train["memory"]["max"]
     assert train["suggested"]["walltime"] == "1m"
     assert (late["advice"], late["suggested"]) == (None, {})
