@@ -60,7 +60,7 @@ class Settings(Params):
     jobs: int | None = pydantic.Field(default=None, ge=1)
     """How many workers; the machine's cores where it is not said."""
     executor: str = "pool"
-    """Where runs run: pool, inline (in this process), or parsl (in pilots, such as SLURM jobs)."""
+    """Where runs run: pool, inline (in this process), parsl (in pilots), slurm, or snakemake."""
     durable: bool = False
     """Whether a commit also survives a power loss."""
     slurm: SlurmSettings = SlurmSettings()

@@ -37,7 +37,7 @@ ParallelOption = Annotated[
     int, typer.Option("--parallel", min=1, metavar="N", help="How many runs of an element go at once.")
 ]
 MostOption = Annotated[
-    int, typer.Option("--max-elements", min=1, metavar="N", help="No more elements than this in a stage.")
+    int, typer.Option("--max-elements", min=1, metavar="N", help="No more elements than this in an array.")
 ]
 ThrottleOption = Annotated[
     int | None, typer.Option("--throttle", min=1, metavar="N", help="No more elements of an array at once (%N).")

@@ -12,15 +12,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quadrat.core.errors import BadInput, QuadratError
+from quadrat.execution.elsewhere import NewFailures, begin, block_the_rest
 from quadrat.execution.linking import Linker
 from quadrat.execution.tally import Tally
 from quadrat.plan.plan import Plan
@@ -31,7 +30,6 @@ from quadrat.snakefiles.sheet import Sheet
 from quadrat.snakefiles.sweep import GIVEN_VARIABLE
 from quadrat.snakefiles.syncing import sync
 from quadrat.snakefiles.writing import Place, render
-from quadrat.store import failures
 from quadrat.viewing import named_views
 
 INSTALL = "pip install 'quadrat[snakemake]'"
@@ -67,13 +65,6 @@ def with_patterns(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     patterns = [text for text, is_one in zip(arguments, is_pattern, strict=True) if is_one]
     rest = [text for text, is_one in zip(arguments, is_pattern, strict=True) if not is_one]
     return (["matching", *rest] if patterns else rest), patterns
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a listener is told at the start, as by a scheduler."""
-
-    to_run: dict[str, NDArray[np.bool_]]
 
 
 class Call:
@@ -124,7 +115,7 @@ class Call:
         rules = RuleSet(self._session.study, apart)
         named = rules.views(self._plan)
         sheet = freeze_sweep(self._session, self._plan, rules, named, partial=partial)
-        before = failures.stamps(store.layout)
+        new_failures = NewFailures(self._plan, store.layout)
         folder.mkdir(parents=True)
         try:
             sync(store, self._plan, named)
@@ -136,7 +127,7 @@ class Call:
             self._count(sheet)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        self._fail(before)
+        new_failures.take(self._tally)
         if not self._tally.failures:  # whose tracebacks name the code that was frozen
             shutil.rmtree(sheet.folder, ignore_errors=True)
         if code and not self._interrupts and not self._tally.failures:
@@ -174,17 +165,6 @@ class Call:
             done = sum(os.path.lexists(f"{root}/{one.names[0][run]}") for run in to_do)
             self._tally.done[one.task] = self._done_before.get(one.task, 0) + done
 
-    def _fail(self, before: Mapping[str, Any]) -> None:
-        layout = self._session.store.layout
-        for name, one in self._plan.tasks.items():
-            for run in np.flatnonzero(one.to_run & one.active).tolist():
-                id = one.ids[run].hex()
-                if failures.stamp(layout, id) not in (None, before.get(id)):
-                    failure = failures.read(layout, id)
-                    if failure is not None:
-                        self._tally.failed[name] += 1
-                        self._tally.failures.append(failure)
-
 
 def run_on_snakemake(
     session: Session,
@@ -211,10 +191,7 @@ def run_on_snakemake(
     """
     snakemake()
     tally = Tally()
-    to_run = {name: one.to_run & one.active for name, one in plan.tasks.items()}
-    for name, mask in to_run.items():
-        tally.total[name] = int(mask.sum())
-    listen("start", Start(to_run))
+    begin(plan, tally, listen)
     session.store.prepare()
     options = ["--rerun-triggers", "mtime", "--ignore-incomplete", *([] if fail_fast else ["--keep-going"])]
     call = Call(session, plan, options, listen, tally)
@@ -226,8 +203,7 @@ def run_on_snakemake(
         with on_interrupt(call.interrupt):
             call.run(jobs, partial=partial)
     if not tally.interrupted:
-        for name, total in tally.total.items():
-            tally.blocked[name] = max(0, total - tally.done[name] - tally.failed[name])
+        block_the_rest(tally)
     linker = Linker(plan, session.store, named_views(plan))
     linker.link_finished()
     listen("views", linker.made)

@@ -13,6 +13,7 @@ from typing import Any
 
 from quadrat.core.errors import BadInput
 from quadrat.core.resources import Resources
+from quadrat.execution.templates import templates
 from quadrat.session import Session
 from quadrat.snakefiles.naming import TAKEN, Rule, RuleSet
 from quadrat.snakefiles.needs import resources
@@ -67,18 +68,7 @@ def _from(folder: Path, path: Path) -> str:
 
 def render(session: Session, place: Place) -> str:
     """The text of a Snakefile."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters["literal"] = literal
-    environment.filters["docstring"] = docstring
+    environment = templates([TEMPLATES], literal=literal, docstring=docstring)
     return environment.get_template("Snakefile.j2").render(told(session, place))
 
 

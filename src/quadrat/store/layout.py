@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 FORMAT = 1
+SUBMISSION_FILE = "submission.json"
+"""What a submission's folder says of it."""
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from quadrat.core.content import sha256, size
-from quadrat.store.layout import SHARDS, Layout
+from quadrat.store.layout import SHARDS, SUBMISSION_FILE, Layout
 from quadrat.store.lease import owner_alive
 from quadrat.store.record import RUN_FILE, Record
 
@@ -118,7 +118,7 @@ def leftovers(layout: Layout) -> Iterator[Leftover]:
 def _plan_of(submission: Path) -> str:
     """The frozen plan that a submission runs."""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        return str(orjson.loads((submission / "submission.json").read_bytes())["plan"])
+        return str(orjson.loads((submission / SUBMISSION_FILE).read_bytes())["plan"])
     return ""
 
 

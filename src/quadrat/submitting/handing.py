@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from quadrat.execution.elsewhere import NewFailures, begin, block_the_rest
 from quadrat.execution.slurm import client, site
 from quadrat.execution.slurm.ledger import Submission
 from quadrat.execution.tally import Tally
 from quadrat.plan.plan import Plan
 from quadrat.session import Session, on_interrupt
-from quadrat.store import failures
 from quadrat.store.upkeep import reap
 from quadrat.submitting.cluster import RUNNING, Cluster, open_cluster
 from quadrat.submitting.state import outcome, stuck
@@ -55,13 +53,6 @@ def hand_over(session: Session, plan: Plan, ask: Ask, say: Callable[[str], None]
     return made, submit(session, plan, ask, made, folder, allowed) if made.arrays else None
 
 
-@dataclass(frozen=True)
-class _Start:
-    """What a listener is told at the start, as by a scheduler."""
-
-    to_run: dict[str, NDArray[np.bool_]]
-
-
 class Watch:
     """Watches over what a plan has in SLURM's queue.
 
@@ -81,8 +72,7 @@ class Watch:
         self._listen = listen
         self._interrupts = 0
         self._handled = 0
-        self._to_run = {name: one.to_run & one.active for name, one in plan.tasks.items()}
-        self._before = failures.stamps(session.store.layout)
+        self._failures = NewFailures(plan, session.store.layout)
         self._index = session.store.index
 
     def interrupt(self) -> None:
@@ -93,9 +83,7 @@ class Watch:
     def run(self) -> Tally:
         """Until nothing of the plan is in the queue; returns how it went."""
         store = self._session.store
-        for name, mask in self._to_run.items():
-            self.tally.total[name] = int(mask.sum())
-        self._listen("start", _Start(self._to_run))
+        begin(self._plan, self.tally, self._listen)
         pause = ASK_SECONDS[0]
         while True:
             cluster = open_cluster(store)
@@ -132,12 +120,12 @@ class Watch:
         return [one.job for one in queued if one is not None and one.state in RUNNING]
 
     def _count(self) -> None:
-        """How many runs are done and failed by now."""
+        """How many runs are done by now."""
         store = self._session.store
         finished = store.refresh(write=False).finished(frozenset(), {})
         old = self._index.light["attempt"]
         for name, one in self._plan.tasks.items():
-            mask = self._to_run[name]
+            mask = one.to_run & one.active
             if not mask.any():
                 continue
             found = finished.find(one.ids)
@@ -149,17 +137,9 @@ class Watch:
 
     def _close(self, cluster: Cluster) -> None:
         """What failed, what was blocked, and what went wrong on the way."""
-        store = self._session.store
-        for name, one in self._plan.tasks.items():
-            ids = [one.ids[run].hex() for run in np.flatnonzero(self._to_run[name]).tolist()]
-            for id in ids:
-                if failures.stamp(store.layout, id) not in (None, self._before.get(id)):
-                    failure = failures.read(store.layout, id)
-                    if failure is not None:
-                        self.tally.failed[name] += 1
-                        self.tally.failures.append(failure)
-            self.tally.blocked[name] = self.tally.total[name] - self.tally.done[name] - self.tally.failed[name]
-        for line in outcome(store, cluster, sorted(self.names)).lines():
+        self._failures.take(self.tally)
+        block_the_rest(self.tally)
+        for line in outcome(self._session.store, cluster, sorted(self.names)).lines():
             self._listen("notice", line)
 
 

@@ -41,7 +41,7 @@ class Ask:
     Attributes:
         bundle: about how many runs an element takes; None leaves it to `most`.
         parallel: how many runs of an element go at once.
-        most: elements of a stage; throttle: how many of an array run at once.
+        most: elements of an array; throttle: how many of an array run at once.
         hold: hand over, but hold.
         after: jobs that must have ended first.
         canary: one run of each task first.

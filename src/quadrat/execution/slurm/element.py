@@ -96,7 +96,7 @@ class Element:
 
     def _make(self, context: Context) -> PoolExecutor:
         jobs = int(self._submission.told.get("parallel", 1))
-        cpus = max(self._submission.told["cpus"][self._number], 1)
+        cpus = int(self._submission.told["cpus"][self._number])
         self._executor = PoolExecutor(context, jobs * cpus, visible_devices())
         return self._executor
 

@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 
 from quadrat.core.errors import StoreError
 from quadrat.store.commit import disk_error
-from quadrat.store.layout import Layout
+from quadrat.store.layout import SUBMISSION_FILE, Layout
 
-FILE = "submission.json"
 SHARES = "shares.npz"
 
 
@@ -90,9 +89,11 @@ class Submission:
             StoreError: where it cannot be read.
         """
         try:
-            return dict(orjson.loads((self.folder / FILE).read_bytes()))
+            return dict(orjson.loads((self.folder / SUBMISSION_FILE).read_bytes()))
         except (OSError, ValueError) as error:
-            raise StoreError(f"the submission cannot be read: {error}", where=str(self.folder / FILE)) from None
+            raise StoreError(
+                f"the submission cannot be read: {error}", where=str(self.folder / SUBMISSION_FILE)
+            ) from None
 
     @property
     def plan(self) -> str:
@@ -145,7 +146,7 @@ class Submission:
     def save(self) -> None:
         """Write its file anew."""
         data = {**self.told, "arrays": [asdict(one) for one in self.arrays]}
-        _replace(self.folder / FILE, orjson.dumps(data, option=orjson.OPT_INDENT_2))
+        _replace(self.folder / SUBMISSION_FILE, orjson.dumps(data, option=orjson.OPT_INDENT_2))
 
     def set_array(self, array: Array) -> None:
         """Change an array, and write that down."""
@@ -180,7 +181,11 @@ def submissions(layout: Layout) -> list[Submission]:
     except FileNotFoundError:
         return []
     whole = sorted(name for name in names if re.fullmatch(r"\d{4,}", name))
-    return [Submission(layout.submissions / name) for name in whole if (layout.submissions / name / FILE).is_file()]
+    return [
+        Submission(layout.submissions / name)
+        for name in whole
+        if (layout.submissions / name / SUBMISSION_FILE).is_file()
+    ]
 
 
 def begin(

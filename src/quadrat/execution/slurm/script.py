@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quadrat.core.errors import BadInput
+from quadrat.execution.templates import templates
 
 TEMPLATE = "slurm.sh.j2"
 OVERHEAD_BYTES = 500_000_000
@@ -64,20 +65,12 @@ def render(job: Job, site: Mapping[str, Any], template: Path | None = None) -> s
     """
     import jinja2
 
-    folders: list[str | Path] = [Path(__file__).parent / "templates"]
+    folders = [Path(__file__).parent / "templates"]
     if template is not None:
         if not template.is_file():
             raise BadInput(f"there is no template '{template}'", hint='a file that begins {% extends "slurm.sh.j2" %}')
         folders.insert(0, template.parent)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # a shell script: what goes into it is quoted for the shell
-    )
-    environment.filters["quoted"] = quoted
+    environment = templates(folders, quoted=quoted)
     try:
         text = environment.get_template(template.name if template else TEMPLATE).render(job=job, site=site)
         return text.lstrip()  # what stands before {% extends %} would come before #!/bin/bash, which sbatch wants first
