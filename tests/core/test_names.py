@@ -193,3 +193,70 @@ def test_names_of_variants_are_the_fields_of_each() -> None:
 def test_display_is_the_shortest_name_that_is_unambiguous_among_some() -> None:
     assert names.display(["seed", "make.size", "use.eps"]) == {"seed": "seed", "make.size": "size", "use.eps": "eps"}
     assert names.display(["make.size", "use.size"]) == {"make.size": "make.size", "use.size": "use.size"}
+
+
+class Chain(qd.Params):
+    seed: int = 0
+    draws: int = 1
+
+
+class Target(qd.Params):
+    seed: int = 0
+
+
+class Sample(qd.Params):
+    sampler: Chain = Chain()
+
+
+def nested_seed() -> qd.Study:
+    other = qd.Study("nested")
+
+    @other.task
+    def target(params: Target) -> dict[str, float]: ...
+
+    @other.task
+    def sample(params: Sample, target: qd.Done[Target, Any]) -> dict[str, float]: ...
+
+    return other
+
+
+def test_a_parameter_goes_before_fields_in_trees_that_bear_its_name() -> None:
+    found = Names(nested_seed())
+    assert found.find("seed").full == "target.seed"
+    assert found.find("sampler.seed").full == "sample.sampler.seed"
+    made = plan(nested_seed(), "seed=1,2", "sampler.seed=5")
+    assert column(made, "target", "seed") == [1, 2]
+    assert column(made, "sample", "sampler.seed") == [5, 5]
+    assert runs(plan(nested_seed(), "seed=1,2", where=("seed=1",))) == {"target": 1, "sample": 1}
+
+
+def test_two_parameters_of_one_bare_name_stay_ambiguous() -> None:
+    other = nested_seed()
+
+    @other.task
+    def more(params: Use) -> dict[str, float]: ...
+
+    with pytest.raises(qd.BadInput, match="write one of: more.seed, sample.sampler.seed, target.seed"):
+        Names(other).find("seed")
+
+
+def test_a_field_that_two_trees_have_stays_ambiguous() -> None:
+    class Again(qd.Params):
+        chain: Chain = Chain()
+
+    other = nested_seed()
+
+    @other.task
+    def also(params: Again) -> dict[str, float]: ...
+
+    assert "draws" not in Names(other).known()
+    with pytest.raises(qd.BadInput, match="'draws' is ambiguous"):
+        Names(other).find("draws")
+
+
+@pytest.mark.parametrize("one", [names, Names(nested_seed())])
+def test_every_known_name_stands_for_one_parameter_and_so_does_its_full_name(one: Names) -> None:
+    for name in one.known():
+        (found,) = one.lookup(name)
+        assert one.lookup(found.full) == [found]
+        assert f".{found.full}".endswith(f".{name}") or name.partition(".")[0] in found.param.tasks

@@ -13,6 +13,8 @@ import pytest
 from quadrat import BadInput
 from quadrat.core.names import Names
 from quadrat.querying import averaged, frame, sql, table
+from quadrat.results.columns import series
+from quadrat.results.tidy import Metric, Tidy
 from quadrat.session import Request, Session, open_session
 
 Open = Callable[..., Session]
@@ -183,3 +185,19 @@ def test_names_are_those_of_the_resolver(tiny: Open) -> None:
     names: Names = session.names
     for column in table(session, "test").params:
         assert len(names.lookup(column)) == 1
+
+
+def test_a_parameter_goes_before_leaves_of_trees_that_bear_its_name() -> None:
+    tidy = Tidy("s", "sample", ["0" * 32])
+    tidy.param("target.run", [3], np.array([0]))
+    tidy.param("sample.sampler", [{"run": 5, "seed": 6}], np.array([0]))
+    tidy.param("sample.model", [{"seed": 7}], np.array([0]))
+    made = tidy.table()
+    assert made.params == ("target.run", "sampler.run", "sampler.seed", "model.seed")
+    assert made.columns("run") == ["run"]
+    assert made.columns("run", made.axes) == ["target.run"]
+    assert made.columns("sampler.run", made.axes) == ["sampler.run"]
+    with pytest.raises(BadInput, match=r"'seed' is ambiguous\n  write one of: model.seed, sampler.seed"):
+        made.columns("seed")
+    tidy.metric(Metric("target", "seed", series("seed", [1])))
+    assert tidy.table().columns("seed") == ["seed"]

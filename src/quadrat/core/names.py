@@ -49,7 +49,10 @@ class Found:
 
 
 class Names:
-    """All parameters of a study by name. A bare name or a dotted suffix is enough where exactly one matches."""
+    """All parameters of a study by name. A bare name or a dotted suffix is enough where exactly one matches.
+
+    A bare name that one parameter has, and fields inside the trees of others too, is that of the parameter.
+    """
 
     def __init__(self, study: Study) -> None:
         self._study = study
@@ -123,7 +126,7 @@ class Names:
             return [Found(self._own[task, parts[0]], parts[1:])]
         found = self._suffixes.get(parts, [])
         if found:
-            return found
+            return _outermost(found) if len(parts) == 1 else found
         # A path into a free tree (a mapping that no class describes) is known by the parameter that it starts in.
         for length in range(len(parts) - 1, 0, -1):
             heads = [
@@ -137,7 +140,7 @@ class Names:
 
     def known(self) -> list[str]:
         """The names that may be used: bare where that is enough, and full."""
-        bare = [".".join(parts) for parts, found in self._suffixes.items() if len(found) == 1]
+        bare = [name for name in map(".".join, self._suffixes) if len(self.lookup(name)) == 1]
         return sorted({*bare, *(param.key for param in self.params)})
 
     def display(self, keys: Iterable[str]) -> dict[str, str]:
@@ -150,6 +153,12 @@ class Names:
     def __iter__(self) -> Iterator[Param]:
         """All parameters, tasks in their order."""
         return iter(self.params)
+
+
+def _outermost(found: list[Found]) -> list[Found]:
+    """The one parameter among what a bare name may stand for; all of it where there is none, or more than one."""
+    whole = [one for one in found if not one.path]
+    return whole if len(whole) == 1 else found
 
 
 def declaring_class(model: type[Params], name: str) -> type[Params]:

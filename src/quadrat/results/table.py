@@ -34,6 +34,7 @@ class Table:
         rows: the frame with its hidden columns: `run`, labels, parameters, metrics, `@<task>`.
         labels, params, metrics: which columns are which.
         full: the full name of each parameter and metric ("train.seed", "train.test_acc") by its column.
+        inner: the columns that are leaves of trees.
         units: for each metric of an upstream what its runs are.
         texts: what a column means, by its column, as its author described it.
         planned: how many runs the plan has (the store, for a table of the whole store).
@@ -48,6 +49,7 @@ class Table:
     params: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     full: Mapping[str, str] = field(default_factory=dict)
+    inner: frozenset[str] = frozenset()
     units: Mapping[str, Unit] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     planned: int = 0
@@ -72,7 +74,8 @@ class Table:
         """The columns that a name stands for: one, or all leaves of a tree.
 
         Args:
-            name: a column, a full name, a dotted suffix of either, or the name of a tree.
+            name: a column, a full name, a dotted suffix of either, or the name of a tree. A bare name that one column
+                has goes before leaves of trees that have it too.
             among: the columns to look at; all where it is not said.
             where: where the name was written, for the error.
 
@@ -88,6 +91,9 @@ class Table:
             for column in known
             if any(one.endswith(f".{name}") for one in (column, self.full.get(column, column)))
         ]
+        whole = [column for column in ends if column not in self.inner]
+        if "." not in name and len(whole) == 1:
+            return whole
         if len(ends) == 1:
             return ends
         if ends:

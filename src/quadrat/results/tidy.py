@@ -86,6 +86,7 @@ class Tidy:
             labels.append(free(name, [RUN, *labels]))
             columns.append(column.alias(labels[-1]))
         params: list[str] = []
+        leaves: set[str] = set()
         short = self._param_names({RUN, *labels})
         for key, table, codes in self._params:
             for column in spread(key, table or [], codes):
@@ -93,6 +94,8 @@ class Tidy:
                 name = free(short[key] + inner, [RUN, *labels, *params])
                 full[name] = column.name
                 params.append(name)
+                if inner:
+                    leaves.add(name)
                 columns.append(column.alias(name))
         metrics: list[str] = []
         units: dict[str, Unit] = {}
@@ -111,8 +114,8 @@ class Tidy:
         columns += [pl.Series(hidden, one.place, pl.Int64) for hidden, one in self._upstreams.items()]
         rows = pl.DataFrame([*columns, pl.Series(f"{HIDDEN}done", done)])
         return Table(
-            self.study, self.task, rows, tuple(labels), tuple(params), tuple(metrics), full, units, texts,
-            notes=tuple(self.notes),
+            self.study, self.task, rows, tuple(labels), tuple(params), tuple(metrics), full, texts=texts,
+            inner=frozenset(leaves), units=units, notes=tuple(self.notes),
         )  # fmt: skip
 
     @staticmethod
