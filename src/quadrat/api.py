@@ -39,18 +39,18 @@ def open(  # noqa: A001 - qd.open is what it is called
     config: str | Path | Sequence[str | Path] = (),
     **params: Any,
 ) -> Opened:
-    """Open a study on a store. Nothing is read or written before it is needed.
+    """Open a study on a store. Nothing of the store is read or written before it is needed.
 
     Args:
         study: its name, its file or folder, or a study of this process.
         overrides: as on the command line: "seed=1,2,3", "model.depth=4".
-        store: the folder; else `$QUADRAT_STORE`, else `./runs`.
+        store: the folder; else `$QUADRAT_STORE`, else what the configuration says, else `./runs`.
         config: YAML on top of the study's own configuration.
         params: parameters and settings by name; a list or tuple is an axis: `seed=[1, 2, 3]` is "seed=1,2,3". For a
             value that is a list itself write an axis of it, `layers=[[64, 64]]`.
 
     Raises:
-        BadInput: for a study that does not exist, or a value that no override can say.
+        BadInput: for a study that does not exist, a value that no override can say, or a configuration that is wrong.
     """
     files = [config] if isinstance(config, str | Path) else list(config)
     texts = [*overrides, *(f"{name}={override_text(value)}" for name, value in params.items())]

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quadrat.config import Override, compose, is_group, merge, parse_overrides
-from quadrat.core.errors import BadInput
+from quadrat.config import Composed, Override, compose, is_group, merge, parse_overrides, resolve
+from quadrat.core.errors import BadInput, ConfigError, DeclarationError, unknown
 from quadrat.core.fingerprint import fingerprints
 from quadrat.core.loading import Loaded, StudyRef, find_study, remember
 from quadrat.core.names import Names
 from quadrat.core.study import Study
 from quadrat.plan.plan import Plan, TaskPlan, Wish, build_plan, needed_tasks
-from quadrat.settings import Settings, check_rerun, read_settings, with_resources
+from quadrat.settings import Origin, Settings, check_rerun, read_settings, with_resources
 from quadrat.space.expand import Expansion
 from quadrat.store.store import Store
 
@@ -84,6 +84,26 @@ class Session:
         return names
 
     @cached_property
+    def _setting_names(self) -> dict[str, str]:
+        """The library's settings by every name that they have here; a parameter goes before one of its name.
+
+        Raises:
+            DeclarationError: where the study gives a name to a setting that does not exist, or that of another setting.
+        """
+        known = list(Settings.model_fields)
+        for said, name in self.study.settings_as.items():
+            where = str(self.study.file) if self.study.file else None
+            if name not in known:
+                error = unknown("setting of Quadrat", name, known, where=where)
+                raise DeclarationError(f"{error.message} in settings_as", where=where, hint=error.hint)
+            if said in known and said != name:
+                raise DeclarationError(
+                    f"settings_as gives '{name}' the name of another setting, '{said}'", where=where, hint="rename it"
+                )
+        every = {name: name for name in known} | self.study.settings_as
+        return {said: name for said, name in every.items() if not self.names.lookup(said)}
+
+    @cached_property
     def _parsed(self) -> tuple[list[Override], list[str], dict[str, Any], dict[str, str]]:
         """Overrides of parameters, of config groups, and of the library's settings with where they were written."""
         overrides: list[Override] = []
@@ -92,12 +112,13 @@ class Session:
         wheres: dict[str, str] = {}
         for one in parse_overrides(self.request.overrides):
             head, *inner = one.key.split(".")
-            if head in Settings.model_fields and not self.names.lookup(head):
+            if head in self._setting_names:
                 value = list(one.values) if one.values is not None else one.value
                 for step in reversed(inner):
                     value = {step: value}
-                own = merge(own, {head: value})
-                wheres[head] = f"command line: {one.text}"
+                name = self._setting_names[head]
+                own = merge(own, {name: value})
+                wheres[name] = f"command line: {one.text}"
             elif self.conf_dir is not None and is_group(self.conf_dir, one.key):
                 groups.append(_one_choice(one))
             else:
@@ -110,39 +131,61 @@ class Session:
         folder = self.study.file.parent / "conf" if self.study.file else None
         return folder if folder is not None and folder.is_dir() else None
 
+    @property
+    def project_file(self) -> Path | None:
+        """The configuration of the study's users, where the working folder has it."""
+        file = self.study.project_config
+        return file if file is not None and file.exists() else None
+
     @cached_property
-    def _configured(self) -> tuple[Expansion, Settings, Study]:
-        overrides, groups, own, wheres = self._parsed
+    def _composed(self) -> Composed:
+        """The study's configuration, that of its users, and the files of the request."""
         has_config = self.conf_dir is not None and (self.conf_dir / f"{self.study.config}.yaml").is_file()
-        composed = compose(
-            self.conf_dir, self.study.config if has_config else None, groups, list(self.request.config_files)
-        )
+        project = [] if self.project_file is None else [self.project_file]
+        files = [*project, *self.request.config_files]
+        return compose(self.conf_dir, self.study.config if has_config else None, self._parsed[1], files)
+
+    @cached_property
+    def _configured(self) -> tuple[dict[str, Any], Settings, Origin]:
+        """The configuration without the library's settings, and these, with where they were written."""
+        _, _, given, wheres = self._parsed
+        composed = self._composed
         values = dict(composed.values)
-        for name in Settings.model_fields:
-            if name in values and not self.names.lookup(name):
-                own = merge({name: values.pop(name)}, own)
+        own: dict[str, Any] = {}
+        keys: dict[str, str] = {}
+        for said, name in self._setting_names.items():
+            if said not in values:
+                continue
+            if name in own:
+                raise ConfigError(
+                    f"setting '{name}' is set twice, by two of its names",
+                    where=composed.origin((said,)),
+                    hint=f"the other one is at {composed.origin((keys[name],))}",
+                )
+            keys[name] = said
+            own[name] = resolve(values.pop(said), composed.values, composed.origin((said,)))
 
         def origin(path: tuple[str, ...]) -> str | None:
-            return wheres.get(path[0]) or composed.origin(path)
+            return wheres.get(path[0]) or composed.origin((keys.get(path[0], path[0]), *path[1:]))
 
-        settings = read_settings(own, origin)
-        expansion = Expansion(self.study, self.names, values, composed.origin, overrides, list(Settings.model_fields))
-        return expansion, settings, with_resources(self.study, settings, origin)
+        return values, read_settings(merge(own, given), origin), origin
 
-    @property
+    @cached_property
     def expansion(self) -> Expansion:
         """The request as points."""
-        return self._configured[0]
+        values, overrides = self._configured[0], self._parsed[0]
+        return Expansion(self.study, self.names, values, self._composed.origin, overrides, list(self._setting_names))
 
     @property
     def settings(self) -> Settings:
         """The library's settings for this request."""
         return self._configured[1]
 
-    @property
+    @cached_property
     def equipped(self) -> Study:
         """The study with the resources that the settings give to its tasks."""
-        return self._configured[2]
+        _, settings, origin = self._configured
+        return with_resources(self.study, settings, origin)
 
     @cached_property
     def wish(self) -> Wish:
@@ -197,15 +240,21 @@ def open_session(study: str | Study, store: str | Path | None = None, request: R
 
     Args:
         study: what `find_study` takes, or a study of this process.
-        store: the folder; else `$QUADRAT_STORE`, else `./runs`.
+        store: the folder; else `$QUADRAT_STORE`, else what the configuration says, else `./runs`.
         request: what is asked for.
+
+    Raises:
+        BadInput: for a study that does not exist, or a configuration that has to say where the store is and is wrong.
     """
     loaded = find_study(study) if isinstance(study, str) else Loaded(study, remember(study))
-    return Session(loaded, Store(store_path(store)), request or Request())
+    session = Session(loaded, Store(store_path(store)), request or Request())
+    if not store and not os.environ.get(STORE_VARIABLE) and (folder := session.settings.store_folder):
+        session.store = Store(folder)
+    return session
 
 
 def store_path(given: str | Path | None) -> Path:
-    """Where the store is: as given, else `$QUADRAT_STORE`, else `./runs`."""
+    """Where the store is, of whichever study: as given, else `$QUADRAT_STORE`, else `./runs`."""
     return Path(given or os.environ.get(STORE_VARIABLE) or "runs")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -61,12 +62,19 @@ class Settings(Params):
     """How many workers; the machine's cores where it is not said."""
     executor: str = "pool"
     """Where runs run: pool, inline (in this process), parsl (in pilots), slurm, or snakemake."""
+    store: str | None = None
+    """Where runs are kept, where neither --store nor $QUADRAT_STORE says it; from the working folder."""
     durable: bool = False
     """Whether a commit also survives a power loss."""
     slurm: SlurmSettings = SlurmSettings()
     """What the site's SLURM wants to be told: {partition: gpu, account: vision}."""
     resources: dict[str, dict[str, Any]] = pydantic.Field(default_factory=dict)
     """Resources of tasks, in place of those declared: {train: {cpus: 2}}."""
+
+    @property
+    def store_folder(self) -> Path | None:
+        """Where runs are kept, as the configuration has it."""
+        return Path(self.store).expanduser() if self.store else None
 
     @property
     def rerun_kinds(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from e2e.harness import wait_until
 from snakefiles.flow import BODY, Flow
 
 SWEEP = ("seed=1,2", "noise=0.0,0.5")
-PROFILE = ("--profile", "profiles/slurm", "-j", "100")
+PROFILE = ("--profile", "slurm", "-j", "100")
 
 
 pytestmark = pytest.mark.slow

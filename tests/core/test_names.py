@@ -236,7 +236,7 @@ def test_two_parameters_of_one_bare_name_stay_ambiguous() -> None:
     @other.task
     def more(params: Use) -> dict[str, float]: ...
 
-    with pytest.raises(qd.BadInput, match="write one of: more.seed, sample.sampler.seed, target.seed"):
+    with pytest.raises(qd.BadInput, match=r"write one of: more.seed, sample.sampler.seed, target.seed"):
         Names(other).find("seed")
 
 

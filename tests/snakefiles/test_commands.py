@@ -292,3 +292,38 @@ def test_any_folder_will_do(hostile_path: Path) -> None:
     flow.snakemake("-j2")
     assert len(flow.records()) == 3
     assert json.loads((flow.root / "mean" / "default.json").read_text())["metrics"] == {"mean": 4.0, "members": 1}
+
+
+PROJECT = """
+@study.task(rule="train_model")
+def train(seed: int = 1) -> dict:
+    return {"half": seed / 2}
+"""
+
+
+def test_the_projects_configuration_is_read_when_snakemake_begins(tmp_path: Path) -> None:
+    flow = Flow(tmp_path, PROJECT)
+    own = 'project_config="config/experiments.yaml", settings_as={"store_root": "store"}'
+    flow.study.write_text(flow.study.read_text().replace('qd.Study("small"', f'qd.Study("small", {own}'))
+    flow.environment["QUADRAT_STORE"] = ""
+    project = flow.folder / "config" / "experiments.yaml"
+    project.parent.mkdir()
+    project.write_text("store_root: kept\nsweep: {seed: [1, 2]}\n")
+    flow.call("quadrat", "snakefile", str(flow.study))
+    assert jobs(flow.snakemake("-j2")) == {"train_model": 2, "all": 1}
+    assert sorted(one.name for one in (flow.folder / "kept" / "train_model").iterdir()) == [
+        "default.json",
+        "seed=2.json",
+    ]
+    project.write_text("store_root: kept\nsweep: {seed: [1, 2, 3]}\n")
+    assert jobs(flow.snakemake("-n")) == {"train_model": 1, "all": 1}
+    assert flow.status() == {"finished": 2, "to_run": 1}
+    project.write_text("store_root: other\nseed: 1\n")
+    assert "note: this Snakefile keeps runs in 'kept', the configuration says 'other'" in flow.snakemake("-n")
+
+
+@pytest.mark.parametrize("command", [("snakemake",), ("quadrat", "make")])
+def test_the_profile_for_slurm_has_a_short_name(finished: Flow, command: tuple[str, ...]) -> None:
+    name, *verb = command
+    said = finished.call(name, *verb, "--profile", "slurm", "-j", "100", "-n", "--forcerun", "mean")
+    assert jobs(said)["mean"] == 2

@@ -36,7 +36,8 @@ def test_what_is_written_for_mnist_fgsm(tmp_path: Path) -> None:
     opened = session("mnist_fgsm")
     written = write(opened, place_of(opened, tmp_path, None))
     assert all(written.values())
-    for path in written:
+    assert str((tmp_path / "slurm").readlink()) == "profiles/slurm"
+    for path in written.keys() - {tmp_path / "slurm"}:
         golden(str(path.relative_to(tmp_path)), path.read_text(encoding="utf-8"))
     assert os.access(tmp_path / "cluster" / "snakecharm.sh", os.X_OK)
 
@@ -57,6 +58,40 @@ def test_nothing_is_written_over_unasked(tmp_path: Path) -> None:
     (tmp_path / "profiles" / "slurm" / "config.yaml").write_text("mine too")
     write(opened, place, force=True)
     assert "mine" not in (tmp_path / "Snakefile").read_text()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_users_own_profile_is_kept(tmp_path: Path, kind: str) -> None:
+    opened = session("mnist_fgsm")
+    place = place_of(opened, tmp_path, None)
+    short = tmp_path / "slurm"
+    if kind == "link":
+        short.symlink_to("elsewhere")
+    elif kind == "file":
+        short.write_text("executor: slurm")
+    else:
+        short.mkdir()
+    assert write(opened, place)[short] is False
+    write(opened, place, force=True)
+    assert short.is_symlink() == (kind != "folder")  # a folder may hold anything
+    if kind != "folder":
+        assert str(short.readlink()) == "profiles/slurm"
+
+
+def test_the_projects_configuration_comes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = write_study(
+        tmp_path,
+        """
+        study = qd.Study("own", project_config="own.yaml")
+        @study.task
+        def make(seed: int = 0) -> dict: ...
+        """,
+    )
+    monkeypatch.chdir(tmp_path)
+    assert place_of(session(study), Path("sweep"), None).config_files == ()
+    (tmp_path / "own.yaml").write_text("seed: 3\n")
+    assert place_of(session(study), Path(), None).config_files == ()  # Snakemake will find it itself
+    assert place_of(session(study), Path("sweep"), None).config_files == (str(tmp_path / "own.yaml"),)
 
 
 def test_paths_are_as_from_the_snakefile(tmp_path: Path) -> None:

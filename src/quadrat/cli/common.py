@@ -35,7 +35,7 @@ OverridesArgument = Annotated[
 ]
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", help="Where runs are kept: $QUADRAT_STORE, else ./runs."),
+    typer.Option("--store", metavar="DIR", help="Where runs are kept: $QUADRAT_STORE, else the setting, else ./runs."),
 ]
 ConfigOption = Annotated[
     list[Path] | None,

@@ -54,13 +54,14 @@ def doctor(
       quadrat doctor mnist_fgsm slurm.account=vision
     """
     from quadrat.examining import Examination
-    from quadrat.session import store_path
 
     # An end by SIGTERM takes the probe back, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     progress = Progress(quiet=as_json)
-    settings = _settings(study, overrides, config, partition)
-    looking = Examination(store_path(store), settings, wait, gpus, progress)
+    root, settings = _asked(study, overrides, store, config)
+    if partition:
+        settings = settings.model_copy(update={"partition": partition})
+    looking = Examination(root, settings, wait, gpus, progress)
     for check in looking.look():
         progress.clear()
         if not as_json:
@@ -70,13 +71,17 @@ def doctor(
     raise typer.Exit(0 if looking.fine else 1)
 
 
-def _settings(
-    study: str | None, overrides: list[str] | None, config: list[Path] | None, partition: str | None
-) -> SlurmSettings:
+def _asked(
+    study: str | None, overrides: list[str] | None, store: Path | None, config: list[Path] | None
+) -> tuple[Path, SlurmSettings]:
+    """The store to look at, and what the study says of the site's SLURM."""
+    from quadrat.session import store_path
     from quadrat.settings import SlurmSettings
 
-    found = make_session(study, overrides, config=config).settings.slurm if study else SlurmSettings()
-    return found.model_copy(update={"partition": partition}) if partition else found
+    if study is None:
+        return store_path(store), SlurmSettings()
+    session = make_session(study, overrides, store=store, config=config)
+    return session.store.root, session.settings.slurm
 
 
 def _show(check: Check, *, first: bool) -> None:

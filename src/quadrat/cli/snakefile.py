@@ -22,7 +22,9 @@ def snakefile(
     ] = Path(),
     store: Annotated[
         Path | None,
-        typer.Option("--store", metavar="DIR", help="Where runs are kept: $QUADRAT_STORE, else runs beside it."),
+        typer.Option(
+            "--store", metavar="DIR", help="Where runs are kept: $QUADRAT_STORE, else the setting, else runs beside it."
+        ),
     ] = None,
     config: ConfigOption = None,
     chunk: Annotated[
@@ -43,9 +45,13 @@ def snakefile(
     from quadrat.session import STORE_VARIABLE
     from quadrat.snakefiles.calling import INSTALL, is_installed
     from quadrat.snakefiles.writing import place_of, write
+    from quadrat.store.store import Store
 
     given = store or (Path(found) if (found := os.environ.get(STORE_VARIABLE)) else None)
-    session = make_session(study, overrides, store=given or folder / "runs", config=config)
+    session = make_session(study, overrides, store=given, config=config)
+    given = given or session.settings.store_folder
+    if given is None:
+        session.store = Store(folder / "runs")
     session.plan()  # what is wrong with the request is told here and now
     for path, is_new in write(session, place_of(session, folder, given, chunk), force=force).items():
         print(f"{path}" + ("" if is_new else " (as it was)"))

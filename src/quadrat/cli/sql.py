@@ -46,7 +46,8 @@ def sql(
         from quadrat.session import store_path
         from quadrat.store.store import Store
 
-        study = _only_study(Store(store_path(store)))
+        store = store_path(store)
+        study = _only_study(Store(store))
     session = make_session(study, overrides, store=store, config=config)
     from quadrat.querying import sql as answer
 

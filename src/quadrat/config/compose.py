@@ -30,11 +30,16 @@ class Composed:
 
     def origin(self, path: tuple[str, ...]) -> str | None:
         """File and line that set a key, as far as that is known; of the last file that has it."""
-        for length in range(len(path), 0, -1):
-            for file, document in reversed(self.documents):
-                if path[:length] in document.lines:
-                    return f"{file}:{document.lines[path[:length]]}"
-        return None
+        documents = self.documents[::-1]
+        found = None
+        for length in range(1, len(path) + 1):
+            having = [(file, one) for file, one in documents if path[:length] in one.lines]
+            if having:
+                file, document = having[0]
+                found = f"{file}:{document.lines[path[:length]]}"
+            if having and path[length - 1].isdecimal():
+                documents = having[:1]  # lists are replaced whole: what is in this one is of this file alone
+        return found
 
 
 def compose(
@@ -55,8 +60,7 @@ def compose(
     if conf_dir is not None and (config_name is not None or groups):
         _add(composed, conf_dir, config_name, groups, [])
     for file in files:
-        file = file.absolute()
-        _add(composed, file.parent, file.stem if file.suffix == ".yaml" else None, (), [conf_dir], file)
+        _add(composed, file.absolute().parent, file.stem if file.suffix == ".yaml" else None, (), [conf_dir], file)
     composed.values = absolute(composed.values)
     return composed
 

@@ -36,17 +36,34 @@ class Study:
         name: what the study is called; part of every id.
         preload: modules that workers should have imported before their first run ("torch").
         config: name of the configuration file in the study's `conf` folder, without `.yaml`.
+        project_config: a YAML file of the study's users, such as "config/experiments.yaml", looked for in the folder in
+            which they work: where it is, it goes on top of the study's own configuration.
+        settings_as: names by which the study's users know settings of Quadrat: {"store_root": "store"}.
 
     Raises:
-        DeclarationError: for a name that is no plain word.
+        DeclarationError: for a name that is no plain word, a project's file that is not below the working folder.
     """
 
-    def __init__(self, name: str, *, preload: Sequence[str] = (), config: str = "config") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        preload: Sequence[str] = (),
+        config: str = "config",
+        project_config: str | None = None,
+        settings_as: Mapping[str, str] | None = None,
+    ) -> None:
         if not name.replace("-", "_").isidentifier():
             raise DeclarationError(f"'{name}' is no name for a study", hint="letters, digits, - and _")
+        if project_config is not None and Path(project_config).is_absolute():
+            raise DeclarationError(
+                f"project_config='{project_config}' is one file for everybody", hint="a path from the working folder"
+            )
         self.name = name
         self.preload = tuple(preload)
         self.config = config
+        self.project_config = None if project_config is None else Path(project_config)
+        self.settings_as = dict(settings_as or {})
         self.tasks: dict[str, Task] = {}
         self.parts: dict[str, tuple[str, ...]] = {}
         self.views: list[View] = []

@@ -117,7 +117,11 @@ def open_sweep(asked: Asked) -> Session:
     given = as_overrides(asked.config, lambda name: bool(names.lookup(name)))
     files = [asked.folder / file for file in asked.config_files]
     request = Request((*asked.overrides, *given), (*files, *asked.configfiles))
-    return Session(loaded, Store(asked.store), request)
+    session = Session(loaded, Store(asked.store), request)
+    said = session.settings.store_folder
+    if said is not None and said.absolute() != session.store.root:
+        sys.stderr.write(f"note: this Snakefile keeps runs in '{asked.store}', the configuration says '{said}'\n")
+    return session
 
 
 def freeze_sweep(

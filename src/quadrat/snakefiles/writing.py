@@ -20,6 +20,8 @@ from quadrat.snakefiles.needs import resources
 
 TEMPLATES = Path(__file__).parent / "templates"
 PROFILES = ("default", "slurm")
+SHORT = "slurm"
+"""Where Snakemake looks for `--profile slurm`, as it is typed: a link to the profile."""
 MARK = "written by `quadrat snakefile`"
 
 
@@ -56,7 +58,10 @@ def place_of(session: Session, folder: Path, store: Path | None, chunk: int | No
     root = "runs" if store is None else _from(folder, store.absolute())
     if re.search(r"[{}]", root):
         raise BadInput(f"the store '{root}' has braces in its name", hint="Snakemake takes them for wildcards")
-    files = tuple(_from(folder, path.absolute()) for path in session.request.config_files)
+    config = list(session.request.config_files)
+    if session.project_file is not None and folder.resolve() != Path.cwd():
+        config.insert(0, session.project_file)  # Snakemake will not find it from that folder
+    files = tuple(_from(folder, path.absolute()) for path in config)
     return Place(folder, study, root, session.request.overrides, files, chunk)
 
 
@@ -172,7 +177,8 @@ def write(session: Session, place: Place, *, force: bool = False) -> Mapping[Pat
     """Write the Snakefile and what goes with it.
 
     Returns:
-        The files, each with whether it was written; profiles that are there already are left as they are.
+        The files, each with whether it was written; profiles that are there already, and a folder in the place of the
+        link to the one for SLURM, are left as they are.
 
     Raises:
         BadInput: for a Snakefile that is there, says something else, and is not to be replaced.
@@ -194,4 +200,17 @@ def write(session: Session, place: Place, *, force: bool = False) -> Mapping[Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (place.folder / "cluster" / "snakecharm.sh").chmod(0o755)
+    written[place.folder / SHORT] = _link(place.folder / SHORT, f"profiles/{SHORT}", force=force)
     return written
+
+
+def _link(link: Path, target: str, *, force: bool) -> bool:
+    """Make a link where nothing is, or (by force) in place of a file or another link; whether it was made."""
+    if link.is_symlink() and str(link.readlink()) == target:
+        return False
+    if link.is_symlink() or link.exists():
+        if not force or (link.is_dir() and not link.is_symlink()):
+            return False
+        link.unlink()
+    link.symlink_to(target)
+    return True

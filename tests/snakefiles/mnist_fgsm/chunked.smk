@@ -3,7 +3,7 @@
 #   snakemake -n                                what would be done
 #   snakemake -j4                               do it, four jobs at a time
 #   snakemake -j4 all_summary --config seed="[1,2]"
-#   snakemake -j100 --profile profiles/slurm    on a cluster
+#   snakemake -j100 --profile slurm             on a cluster
 #
 # What is in the sweep is looked up when this file is read: a list after --config is an axis. Runs are kept in
 # /data/runs/.quadrat; the names below are links to their files, and come back when they are deleted.
