@@ -171,3 +171,73 @@ def test_filtered_spaces_are_tested_by_the_names_that_the_study_wrote() -> None:
 
     assert runs(plan(study)) == {"one": 6}
     assert runs(plan(study, "a=2")) == {"one": 2}  # b is 2 or 3: the test goes on over the replaced axis
+
+
+DEEP = """
+PRESETS = {"wide": ("activation", "width")}
+study = qd.Study("deep", project_config="experiments.yaml")
+
+@study.space
+def space(targets: list[dict] = [{"preset": "narrow"}], table: dict[str, Any] = {}) -> dict[str, qd.Space]:
+    for number, target in enumerate(targets):
+        if target["preset"] not in PRESETS:
+            raise qd.BadInput(f"unknown preset '{target['preset']}'", where=f"targets.{number}.preset")
+        for name in target.get("overrides", {}).get("model", {}):
+            if name not in PRESETS[target["preset"]]:
+                where = f"targets[{number}].overrides.model.{name}"
+                raise qd.BadInput(f"'{name}' is no part of a model", where=where, hint="activation, width")
+        if "width" not in target:
+            raise qd.BadInput("a target has no width", where=f"targets.{number}.width")
+    if table:
+        raise qd.BadInput("too much", where="table.a.b" if "a" in table else "elsewhere.py:3")
+    return {"train": qd.grid(size=[1])}
+
+@study.task
+def train(size: int = 0) -> dict: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "overrides", "message"),
+    [
+        ("", (), "study.py:8: targets[0].preset: unknown preset 'narrow'"),
+        ("targets:\n  - preset: tall\n", (), "experiments.yaml:2: targets[0].preset: unknown preset 'tall'"),
+        (
+            (
+                "targets:\n  - {preset: wide, width: 1}\n  - preset: wide\n    overrides:\n      model: {\n"
+                "        activation: relu,\n        widht: 3}\n"
+            ),
+            (),
+            "experiments.yaml:7: targets[1].overrides.model.widht: 'widht' is no part of a model\n  activation, width",
+        ),
+        (  # a key that is not there stands in the list of this file, whatever the list that it replaces had there
+            "targets: [\n  {preset: wide}]\n",
+            (),
+            "experiments.yaml:2: targets[0].width: a target has no width",
+        ),
+        (
+            "",
+            ("targets=[{preset:tall}]",),
+            "command line: targets=[{preset:tall}]: targets[0].preset: unknown preset 'tall'",
+        ),
+        (
+            "targets: [{preset: wide, width: 1}]\ntable:\n  a:\n    b: 1\n",
+            ("table.c=1",),
+            "experiments.yaml:4: table.a.b: too much",
+        ),
+        ("targets: [{preset: wide, width: 1}]\n", ("table.a.b=1",), "command line: table.a.b=1: table.a.b: too much"),
+        ("targets: [{preset: wide, width: 1}]\ntable: {c: 1}\n", (), "elsewhere.py:3: too much"),
+        ("targets:\n  - {}\n  - 3\n", (), "experiments.yaml:3: setting 'targets.1': should be a mapping, not 3 (int)"),
+    ],
+)
+def test_a_mistake_deep_in_a_setting_is_told_with_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str, overrides: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    below = "" if config == "" else "targets:\n  - preset: wide\n    width: 2\n"
+    deep = write_study(tmp_path, DEEP, config=below)
+    if config:
+        Path("experiments.yaml").write_text(config, encoding="utf-8")
+    with pytest.raises(qd.BadInput) as refused:
+        plan(deep, *overrides)
+    assert str(refused.value).replace(f"{tmp_path}/", "").startswith(message)

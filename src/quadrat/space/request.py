@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +106,8 @@ class _Reader:
         self._origin = origin
         self._model = settings_model(study)
         self._setting_names = list(self._model.model_fields) if self._model else []
+        self._said: dict[Path, str] = {}
+        """The overrides of settings, and of what is in them, by the way to it."""
 
     def is_setting(self, key: str) -> bool:
         """Whether a bare name (or the beginning of a dotted one) is a setting: it goes before a parameter."""
@@ -194,6 +197,8 @@ class _Reader:
         """Take an override of a setting, or of something inside it."""
         name, *inner = one.key.split(".")
         settings = self.request.settings
+        if one.delete or not inner:
+            self._said = {path: text for path, text in self._said.items() if path[0] != name}
         if one.delete:
             settings.pop(name, None)
             return
@@ -203,7 +208,22 @@ class _Reader:
             put(settings, (name, *inner), value)
         else:
             settings[name] = value
-        self.request.wheres[name] = f"command line: {one.text}"
+        self.request.wheres[name] = self._said[name, *inner] = f"command line: {one.text}"
+
+    def _place(self, path: Path) -> str | None:
+        """Where a setting, or what is at a path in one, is written; of what is unknown there what it is in."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._said:
+                return self._said[path[:length]]
+        return self._origin(path)
+
+    def _told(self, where: str | None) -> str | None:
+        """A way into a setting, as a space function says where it has found a mistake, with the file and line of it."""
+        steps = tuple(re.findall(r"[^.\[\]]+", where or ""))
+        if not steps or steps[0] not in self._setting_names or ":" in (where or ""):
+            return where
+        way = steps[0] + "".join(f"[{step}]" if step.isdecimal() else f".{step}" for step in steps[1:])
+        return f"{self._place(steps) or self.request.computed_at}: {way}"
 
     def call_space(self) -> None:
         """Compute the points of the study's own space function."""
@@ -214,11 +234,15 @@ class _Reader:
         given = {
             name: resolve(value, request.context, request.wheres.get(name)) for name, value in request.settings.items()
         }
-        request.settings = read_settings(self._model, given, request.wheres)
+        request.settings = read_settings(self._model, given, self._place)
         request.context = {**request.context, **request.settings}
         request.computed_at = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
-        with user_code(f"the space of study '{self._study.name}'"):
-            spaces = function(**request.settings)
+        try:
+            with user_code(f"the space of study '{self._study.name}'"):
+                spaces = function(**request.settings)
+        except BadInput as error:
+            error.where = self._told(error.where)
+            raise
         if not isinstance(spaces, Mapping):
             raise BadInput(f"the space is {spaces!r}", where=request.computed_at, hint="return {task: qd.grid(…)}")
         for task, space in spaces.items():

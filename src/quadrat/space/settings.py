@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import pydantic
@@ -34,7 +34,11 @@ def settings_model(study: Study) -> type[Params] | None:
     return pydantic.create_model(f"{study.name} settings", __base__=Params, __module__=__name__, **fields)
 
 
-def read_settings(model: type[Params], given: Mapping[str, Any], wheres: Mapping[str, str]) -> dict[str, Any]:
+Place = Callable[[tuple[str, ...]], str | None]
+"""Where a setting, or what is at a path in one, is written."""
+
+
+def read_settings(model: type[Params], given: Mapping[str, Any], place: Place) -> dict[str, Any]:
     """The settings' values, checked; one value stands for a list of one where only a list will do.
 
     Raises:
@@ -52,13 +56,13 @@ def read_settings(model: type[Params], given: Mapping[str, Any], wheres: Mapping
         try:
             made = validate(model, raw)
         except Invalid as still:
-            raise _refusal(still, wheres) from None
+            raise _refusal(still, place) from None
     return {name: getattr(made, name) for name in model.model_fields}
 
 
-def _refusal(error: Invalid, wheres: Mapping[str, str]) -> ConfigError:
+def _refusal(error: Invalid, place: Place) -> ConfigError:
     problem = error.problems[0]
     name = problem.path[0]
     if problem.message == MISSING and len(problem.path) == 1:
         return ConfigError(f"setting '{name}' has no value", hint=f"write {name}=… or set it in a file")
-    return ConfigError(f"setting '{'.'.join(problem.path)}': {problem.message}", where=wheres.get(name))
+    return ConfigError(f"setting '{'.'.join(problem.path)}': {problem.message}", where=place(problem.path))
