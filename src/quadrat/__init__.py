@@ -11,7 +11,7 @@ def train(learning_rate: float = 1e-3, seed: int = 0) -> dict: ...
 from typing import TYPE_CHECKING, Any
 
 from quadrat.core.errors import BadInput, QuadratError
-from quadrat.core.markers import by, follow, neutral, off_id, over, was, when
+from quadrat.core.markers import by, follow, neutral, off_id, over, valid, was, when
 from quadrat.core.params import Params
 from quadrat.core.resources import Resources
 from quadrat.core.result import Done, Failed, File, Many, Result, Temp
@@ -47,6 +47,7 @@ __all__ = [
     "open",
     "over",
     "points",
+    "valid",
     "was",
     "when",
 ]

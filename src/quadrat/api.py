@@ -94,6 +94,7 @@ class Opened:
         *,
         where: str | Sequence[str] = (),
         all: bool = False,  # noqa: A002
+        include_invalid: bool = False,
     ) -> pl.DataFrame:
         """The tidy table of a task: `run`, labels, parameters and metrics of the chain, one row per finished run.
 
@@ -102,6 +103,7 @@ class Opened:
             over: average over these parameters: `<metric>_avg`, `_std`, `_ci95`, and `n`.
             where: selections of rows: "seed=1,2", "test_acc>0.9".
             all: every finished run of the store in place of those of the plan.
+            include_invalid: average runs too of which a metric (`qd.valid()`) says that they do not count.
 
         Raises:
             BadInput: for a name that does not exist.
@@ -109,7 +111,7 @@ class Opened:
         from quadrat.querying import averaged, table
 
         made = table(self.session, task, all=all, where=_list(where))
-        return averaged(made, _list(over)) if over else made.frame
+        return averaged(made, _list(over), include_invalid=include_invalid) if over else made.frame
 
     def sql(self, query: str, *, all: bool = False) -> pl.DataFrame:  # noqa: A002
         """Answer an SQL query in which every task is a table.
@@ -131,6 +133,7 @@ class Opened:
         over: str | Sequence[str] | None = None,
         where: str | Sequence[str] = (),
         output: str | Path | None = None,
+        include_invalid: bool = False,
     ) -> list[Path]:
         """Draw a metric against a parameter, averaged, with 95 % intervals; see `quadrat.querying.plot`.
 
@@ -144,7 +147,9 @@ class Opened:
 
         away = None if over is None else _list(over)
         file = None if output is None else Path(output)
-        return plot(self.session, task, x, y, hue, over=away, where=_list(where), output=file)
+        return plot(
+            self.session, task, x, y, hue, over=away, where=_list(where), output=file, include_invalid=include_invalid
+        )
 
     def plan(self) -> Plan:
         """The plan: which runs there are, and why each must run or needs not."""

@@ -127,3 +127,35 @@ def test_no_rows_give_no_groups() -> None:
 def test_texts_are_left_out() -> None:
     frame = pl.DataFrame({"run": ["a"], "seed": [1], "note": ["x"]})
     assert over(frame, ["seed"], ["note"]).columns == ["n"]
+
+
+@given(ROWS)
+def test_what_does_not_count_is_as_if_it_were_not_there_but_for_its_group(rows: list[dict[str, Any]]) -> None:
+    found = over(frame_of(rows), ["seed"], ["acc", "right"], marks=["right"])
+    plain = over(frame_of([row for row in rows if row["right"]]), ["seed"], ["acc"])
+    assert ("n_left_out" in found.columns) == any(not row["right"] for row in rows)
+    assert "right_avg" not in found.columns
+    whole = over(frame_of(rows), ["seed"], ["acc", "right"])
+    assert found.select("lr", "kind").equals(whole.select("lr", "kind"))
+    members = {(group["lr"], group["kind"]): group for group in plain.iter_rows(named=True)}
+    for group, all_of_it in zip(found.iter_rows(named=True), whole.iter_rows(named=True), strict=True):
+        counted = members.get((group["lr"], group["kind"]), {"n": 0})
+        assert group["n"] == counted["n"]
+        assert group["n"] + group.get("n_left_out", 0) == all_of_it["n"]
+        for name in ("acc_avg", "acc_std", "acc_ci95"):
+            expected = counted.get(name)
+            assert group[name] is None if expected is None else np.isclose(group[name], expected, equal_nan=True)
+
+
+def test_groups_without_keys_keep_their_row_where_nothing_counts() -> None:
+    frame = pl.DataFrame({"run": ["a", "b"], "seed": [1, 2], "acc": [0.5, 0.7], "good": [False, False]})
+    found = over(frame, ["seed"], ["acc", "good"], marks=["good"])
+    assert found.to_dicts() == [{"acc_avg": None, "acc_std": None, "acc_ci95": None, "n": 0, "n_left_out": 2}]
+    assert len(over(frame.clear(), ["seed"], ["acc", "good"], marks=["good"])) == 0
+
+
+def test_a_mark_of_an_upstream_that_is_not_there_says_nothing() -> None:
+    frame = pl.DataFrame(
+        {"run": ["a", "b", "c"], "seed": [1, 2, 3], "acc": [1.0, 2.0, 9.0], "good": [True, None, False]}
+    )
+    assert over(frame, ["seed"], ["acc", "good"], marks=["good"])["acc_avg"].to_list() == [1.5]

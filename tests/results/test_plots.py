@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,30 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_labels_are_first_sentences_with_the_name(name: str, text: str, label: str) -> None:
     assert axis_label(name, text) == label
+
+
+def marked(good: list[bool]) -> Table:
+    rows = [{"x": float(place // 3), "seed": place % 3, "acc": 0.5 + 0.1 * (place % 3)} for place in range(len(good))]
+    made = table(rows, full={"good": "train.good"})
+    return replace(made, rows=made.rows.with_columns(good=pl.Series(good)), metrics=("acc", "good"), marks=("good",))
+
+
+def test_runs_that_do_not_count_are_hollow_and_in_no_mean(tmp_path: Path) -> None:
+    found = curves(marked([True, True, False, False, False, False]), "x", "acc")
+    assert found.points.select("mean", "n").rows() == [(0.55, 2), (None, 0)]
+    assert found.left_out.rows() == [(0.0, "", 0.7), (1.0, "", 0.5), (1.0, "", 0.6), (1.0, "", 0.7)]
+    figure = draw(found)
+    assert "small dots: single runs\nhollow dots: runs that do not count" in figure.get_supxlabel()
+    save(figure, tmp_path / "a.png")
+    every = curves(marked([True, True, False, False, False, False]), "x", "acc", include_invalid=True)
+    assert every.points["n"].to_list() == [3, 3]
+    assert not len(every.left_out)
+
+
+def test_the_share_of_runs_that_count_can_be_drawn() -> None:
+    assert curves(marked([True, False, False]), "x", "good").points["n"].to_list() == [3]
+
+
+def test_where_no_run_counts_there_is_no_figure() -> None:
+    with pytest.raises(BadInput, match=r"no run of 'train' with 'acc' counts\n  --include-invalid"):
+        curves(marked([False]), "x", "acc")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session
-from quadrat.cli.results import AllOption, OverOption, RowsOption, TaskArgument, parts
+from quadrat.cli.common import ConfigOption, OverridesArgument, StoreOption, StudyArgument, make_session, say
+from quadrat.cli.results import AllOption, InvalidOption, OverOption, RowsOption, TaskArgument, parts
 
 
 def plot(
@@ -21,6 +21,7 @@ def plot(
     over: OverOption = None,
     where: RowsOption = None,
     whole: AllOption = False,
+    include_invalid: InvalidOption = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -40,6 +41,18 @@ def plot(
     session = make_session(study, overrides, store=store, config=config)
     from quadrat.querying import plot as draw
 
-    written = draw(session, task, x, y, hue, over=parts(over) or None, all=whole, where=where or (), output=output)
+    written = draw(
+        session,
+        task,
+        x,
+        y,
+        hue,
+        over=parts(over) or None,
+        all=whole,
+        where=where or (),
+        output=output,
+        include_invalid=include_invalid,
+        tell=lambda note: say(f"note: {note}"),
+    )
     for path in written:
         print(path)

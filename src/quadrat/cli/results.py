@@ -30,6 +30,10 @@ OverOption = Annotated[
 AllOption = Annotated[
     bool, typer.Option("--all", help="Every finished run in the store, not only those of the current plan.")
 ]
+InvalidOption = Annotated[
+    bool,
+    typer.Option("--include-invalid", help="Average runs too of which the study says that their numbers do not count."),
+]
 RowsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -57,6 +61,7 @@ def results(
     over: OverOption = None,
     where: RowsOption = None,
     whole: AllOption = False,
+    include_invalid: InvalidOption = False,
     partial: PartialOption = False,
     kind: FormatOption = None,
     output: OutputOption = None,
@@ -66,6 +71,7 @@ def results(
     """Tabulate the finished runs of a task: parameters and metrics of the whole chain, one row per run.
 
     With --over: METRIC_avg, METRIC_std (sample standard deviation), METRIC_ci95 (95 % interval: mean ± ci95) and n.
+    Runs whose numbers do not count are in no average.
 
     Examples:
       quadrat results mnist_fgsm attack
@@ -78,13 +84,14 @@ def results(
 
     chosen = choose(kind, output)
     session = make_session(study, overrides, store=store, config=config, partial=partial)
-    from quadrat.querying import averaged, table
+    from quadrat.querying import averaged, left_out_note, table
 
     made = table(session, task, all=whole, where=where or ())
     names = parts(over)
-    frame = averaged(made, names) if names else made.frame
+    frame = averaged(made, names, include_invalid=include_invalid) if names else made.frame
     deliver(frame, chosen, output, axes=made.axes, averaged=names)
-    for note in made.notes:
+    left_out = left_out_note(made) if names and not include_invalid else None
+    for note in (*made.notes, *([left_out] if left_out else ())):
         say(f"note: {note}")
 
 

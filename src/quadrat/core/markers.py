@@ -58,6 +58,11 @@ class Was:
     old: str
 
 
+@dataclass(frozen=True)
+class Valid:
+    """A metric that says whether the numbers of a run count."""
+
+
 def over(*names: str, missing: Missing = "fail") -> Over:
     """Gather over `names` (say "seed"): each group agrees in every other parameter of the chain.
 
@@ -81,6 +86,11 @@ def when(test: Callable[[Any], bool]) -> When:
 def follow(name: str) -> Follow:
     """The parameter takes the value of parameter `name` of an upstream unless it is set itself."""
     return Follow(name)
+
+
+def valid() -> Valid:
+    """Mark a bool metric that says whether a run's numbers count: where it is False, averages leave the run out."""
+    return Valid()
 
 
 def off_id() -> OffId:

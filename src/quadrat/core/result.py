@@ -15,6 +15,7 @@ import pydantic
 import pydantic_core
 
 from quadrat.core.errors import DeclarationError
+from quadrat.core.markers import Valid
 from quadrat.core.params import Params
 
 P = TypeVar("P")
@@ -84,12 +85,17 @@ def result_columns(model: type[Result] | None) -> tuple[list[str], dict[str, typ
     """The metrics (names) and artifacts (name to File or Temp) of a result type.
 
     Raises:
-        DeclarationError: for a field that is neither a scalar nor a file.
+        DeclarationError: for a field that is neither a scalar nor a file, or a mark of validity on one that is no bool.
     """
     metrics: list[str] = []
     artifacts: dict[str, type[File]] = {}
     for name, info in (model.model_fields if model else {}).items():
         choices = _choices(info.annotation)
+        if is_mark(info) and choices != [bool]:
+            raise DeclarationError(
+                f"field '{name}' of {model.__name__ if model else ''} cannot say whether a run counts",
+                hint=f"qd.valid() marks a bool: {name}: Annotated[bool, qd.valid()]",
+            )
         files = [choice for choice in choices if isinstance(choice, type) and issubclass(choice, File)]
         if files:
             artifacts[name] = files[0]
@@ -101,6 +107,11 @@ def result_columns(model: type[Result] | None) -> tuple[list[str], dict[str, typ
                 hint="metrics are bool, int, float or str; write anything larger to run.file(…) and return that",
             )
     return metrics, artifacts
+
+
+def is_mark(info: pydantic.fields.FieldInfo) -> bool:
+    """Whether a field of a result says whether the run's numbers count."""
+    return any(isinstance(one, Valid) for one in info.metadata)
 
 
 def _choices(annotation: Any) -> list[Any]:

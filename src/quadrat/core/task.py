@@ -17,7 +17,7 @@ from quadrat.core.identity import digest, encode, hash_inputs, run_prefix
 from quadrat.core.markers import By, Missing, Over, When
 from quadrat.core.params import Params, identity_fields, validate
 from quadrat.core.resources import Resources
-from quadrat.core.result import Done, File, Many, Result, is_params, result_columns
+from quadrat.core.result import Done, File, Many, Result, is_mark, is_params, result_columns
 from quadrat.core.run import Run
 
 
@@ -132,6 +132,12 @@ class Task:
         from quadrat.core.result import Temp
 
         return [name for name, kind in self.artifacts.items() if issubclass(kind, Temp)]
+
+    @property
+    def marks(self) -> list[str]:
+        """The metrics that say whether a run's numbers count."""
+        model = self.signature.result
+        return [name for name, info in model.model_fields.items() if is_mark(info)] if model else []
 
     @property
     def id_prefix(self) -> bytes:

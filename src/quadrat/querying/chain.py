@@ -75,7 +75,8 @@ def add_metrics(tidy: Tidy, read: Read, upstream: Upstream | None) -> None:
     model = task.signature.result
     for name, values in runs.metrics.items():
         text = model.model_fields[name].description if model and name in model.model_fields else None
-        tidy.metric(Metric(task.name, name, series(name, [*values, None]).gather(read.place), text or ""), upstream)
+        column = series(name, [*values, None]).gather(read.place)
+        tidy.metric(Metric(task.name, name, column, text or "", name in task.marks), upstream)
     if upstream is None and any(runs.dropped):
         column = series("dropped", [*runs.dropped, None]).gather(read.place)
         tidy.metric(Metric(task.name, "dropped", column, "Members of the gather that failed"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from quadrat.core.errors import BadInput
 from quadrat.querying.tables import table
+from quadrat.results.counting import left_out_note
 from quadrat.results.curves import curves
 from quadrat.results.plots import draw, save
 from quadrat.session import Session
@@ -24,6 +25,8 @@ def plot(
     all: bool = False,  # noqa: A002
     where: Sequence[str] = (),
     output: Path | None = None,
+    include_invalid: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Draw the mean of a metric with its 95 % interval against a parameter.
 
@@ -38,6 +41,8 @@ def plot(
         where: selections of rows.
         output: a file that ends with .pdf, .png or .svg; else `figures/<study>_<task>_<y>_vs_<x>.pdf` and `.png` in the
             store's folder.
+        include_invalid: average runs too of which a metric (`qd.valid()`) says that they do not count.
+        tell: told of runs that are left out, in one line.
 
     Returns:
         The files that were written.
@@ -49,7 +54,9 @@ def plot(
     made = table(session, task, all=all, where=where)
     if not len(made.frame):
         raise BadInput(f"no run of '{task}' is finished, of those that are asked for", hint="run them, or give --all")
-    found = curves(made, x, y, hue, over)
+    found = curves(made, x, y, hue, over, include_invalid=include_invalid)
+    if tell is not None and len(found.left_out) and (note := left_out_note(made)):
+        tell(note)
     if output is None:
         name = f"{session.study.name}_{task}_{found.y}_vs_{found.x}" + (f"_by_{found.hue}" if found.hue else "")
         stem = re.sub(r"[^\w.-]+", "_", name)

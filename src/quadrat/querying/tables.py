@@ -43,18 +43,19 @@ def frame(session: Session, task: str, *, all: bool = False, where: Sequence[str
     return table(session, task, all=all, where=where).frame
 
 
-def averaged(made: Table, names: Sequence[str]) -> pl.DataFrame:
+def averaged(made: Table, names: Sequence[str], *, include_invalid: bool = False) -> pl.DataFrame:
     """The mean of every metric over some parameters or labels; see `quadrat.results.aggregate.over` for its columns.
 
     Args:
         made: the table.
         names: parameters or labels, such as "seed"; a tree stands for all its leaves.
+        include_invalid: average runs too of which a metric (`qd.valid()`) says that they do not count.
 
     Raises:
         BadInput: for a name that is none of the table's axes.
     """
     away = [column for name in names for column in made.columns(name, made.axes, where=f"--over {name}")]
-    return over(made.rows, away, made.metrics, made.units)
+    return over(made.rows, away, made.metrics, made.units, () if include_invalid else made.marks)
 
 
 def sql(session: Session, query: str, *, all: bool = False) -> pl.DataFrame:  # noqa: A002

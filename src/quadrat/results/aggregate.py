@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quadrat.results.columns import free
+from quadrat.results.counting import not_counting
 from quadrat.results.student import two_sided
 from quadrat.results.table import HIDDEN, RUN, Unit
 
@@ -16,7 +17,11 @@ CONFIDENCE = 0.95
 
 
 def over(
-    frame: pl.DataFrame, names: Sequence[str], metrics: Sequence[str], units: Mapping[str, Unit] | None = None
+    frame: pl.DataFrame,
+    names: Sequence[str],
+    metrics: Sequence[str],
+    units: Mapping[str, Unit] | None = None,
+    marks: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Average metrics over some columns: one row for each combination of all other labels and parameters.
 
@@ -29,42 +34,48 @@ def over(
     A metric of an upstream that does not depend on `names` (the size of the data, when averaging over the seeds of a
     training) has nothing to be averaged: it is carried along as it is.
 
+    Rows of which a mark is False are in no average and not in `n`: where there are any, `n_left_out` counts their runs.
+    Marks have no average of their own.
+
     Args:
         frame: one row per run, with `run`, axes, metrics, and hidden columns (`@<task>`).
         names: the columns to average over.
         metrics: the columns that are metrics.
         units: for a metric of an upstream what its runs are: each counts once.
+        marks: the metrics that say whether a row counts.
 
     Returns:
-        Axes, metrics that are carried along, then the columns of each averaged metric, then `n`; groups in the order of
-        their first rows.
+        Axes, metrics that are carried along, then the columns of each averaged metric, then `n` (and `n_left_out`);
+        groups in the order of their first rows.
     """
     import polars as pl
 
     units = units or {}
     carried = [name for name in metrics if name in units and not set(names) & units[name].axes]
     keys = [name for name in frame.columns if name not in {RUN, *names, *metrics} and not name.startswith(HIDDEN)]
-    numeric = [name for name in metrics if name not in carried and is_number(frame.schema[name])]
+    numeric = [name for name in metrics if name not in (*carried, *marks) and is_number(frame.schema[name])]
     count = free("n", [*keys, *carried])
-    first = [pl.col(name).first() for name in carried]
-    parts = _grouped(frame, keys, [*first, pl.col(RUN).n_unique().cast(pl.Int64).alias(count)])
+    lost = free("n_left_out", [*keys, *carried, count])
+    away = pl.col(f"{HIDDEN}away")
+    frame = frame.with_columns(not_counting(marks).alias(f"{HIDDEN}away"))
+    parts = _grouped(frame, keys, [pl.col(carried).first(), _runs(~away, count), _runs(away, lost)])
     column_of = {name: units[name].column if name in units else RUN for name in numeric}
     for unit in dict.fromkeys(column_of.values()):
         own = [name for name in numeric if column_of[name] == unit]
-        distinct = frame.unique([*keys, unit], keep="first", maintain_order=True)
-        part = _grouped(distinct, keys, [one for name in own for one in _statistics(name)])
+        distinct = frame.filter(~away).unique([*keys, unit], keep="first", maintain_order=True)
+        wanted = [one for name in own for one in _statistics(name)]
         if keys:
+            part = _grouped(distinct, keys, wanted)
             parts = parts.join(part, on=keys, how="left", nulls_equal=True, maintain_order="left")
+            parts = parts.with_columns(pl.col(f"{HIDDEN}n {name}").fill_null(0) for name in own)
         else:
-            parts = parts.hstack(part)
-    shown = [pl.col(name) for name in [*keys, *carried]]
-    taken = {*keys, *carried, count}
+            parts = parts.hstack(distinct.select(wanted).head(len(parts)))
+    shown = {name: pl.col(name) for name in [*keys, *carried]}
     for name in numeric:
         for suffix, column in _columns(name, parts, count):
-            label = free(f"{name}_{suffix}", taken)
-            taken.add(label)
-            shown.append(column.alias(label))
-    return parts.select(*shown, count)
+            label = free(f"{name}_{suffix}", {*shown, count, lost})
+            shown[label] = column.alias(label)
+    return parts.select(*shown.values(), count, *([lost] if parts[lost].sum() else []))
 
 
 def is_number(kind: pl.DataType) -> bool:
@@ -72,6 +83,13 @@ def is_number(kind: pl.DataType) -> bool:
     import polars as pl
 
     return kind.is_numeric() or kind in {pl.Boolean(), pl.Null()}
+
+
+def _runs(which: pl.Expr, name: str) -> pl.Expr:
+    """How many runs of a group are such."""
+    import polars as pl
+
+    return pl.col(RUN).filter(which).n_unique().cast(pl.Int64).alias(name)
 
 
 def _grouped(frame: pl.DataFrame, keys: Sequence[str], wanted: Sequence[pl.Expr]) -> pl.DataFrame:

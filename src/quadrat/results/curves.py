@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from quadrat.core.errors import BadInput
 from quadrat.results.aggregate import is_number, over
+from quadrat.results.counting import OPTION, not_counting
 from quadrat.results.human import exact
-from quadrat.results.table import RUN, Table
+from quadrat.results.table import HIDDEN, RUN, Table
 
 if TYPE_CHECKING:
     import polars as pl
 
+_UNIT = f"{HIDDEN}unit"
 _LABEL_WIDTH = 46
 
 
@@ -23,8 +25,10 @@ class Curves:
     """What a figure shows.
 
     Attributes:
-        points: a row for each x and hue: `x`, `hue`, `mean`, `ci95` (half width; null for one run), `n`.
-        single: a row for each run: `x`, `hue`, `y`.
+        points: a row for each x and hue: `x`, `hue`, `mean` (null where no run counts), `ci95` (half width; null for
+            one run), `n`.
+        single: a row for each run that counts: `x`, `hue`, `y`.
+        left_out: the same for runs that do not count.
         x, y, hue: the columns' names, `hue` empty where there is one series only.
         over: the names that were averaged over.
         labels: what to write at the axes, by column.
@@ -32,6 +36,7 @@ class Curves:
 
     points: pl.DataFrame
     single: pl.DataFrame
+    left_out: pl.DataFrame
     x: str
     y: str
     hue: str
@@ -39,7 +44,15 @@ class Curves:
     labels: dict[str, str]
 
 
-def curves(table: Table, x: str, y: str, hue: str | None = None, over_names: Sequence[str] | None = None) -> Curves:
+def curves(
+    table: Table,
+    x: str,
+    y: str,
+    hue: str | None = None,
+    over_names: Sequence[str] | None = None,
+    *,
+    include_invalid: bool = False,
+) -> Curves:
     """Average a metric over everything but x and hue.
 
     Args:
@@ -48,9 +61,10 @@ def curves(table: Table, x: str, y: str, hue: str | None = None, over_names: Seq
         y: a metric.
         hue: a parameter or label, or None.
         over_names: parameters to average over; every `seed` where it is not said.
+        include_invalid: average runs too of which a metric (`qd.valid()`) says that they do not count.
 
     Raises:
-        BadInput: for a name that does not exist, a metric that is no number, no finished run, or a parameter that
+        BadInput: for a name that does not exist, a metric that is no number, no run that counts, or a parameter that
             varies within a point without being averaged over.
     """
     import polars as pl
@@ -70,13 +84,31 @@ def curves(table: Table, x: str, y: str, hue: str | None = None, over_names: Seq
     shown = [name for name in (x, hue) if name]
     _check_others(table, made, shown, away)
     unit = table.units[y].column if y in table.units else RUN
-    distinct = made.unique([*shown, unit], keep="first", maintain_order=True)
-    columns = {"x": pl.col(x), "hue": pl.col(hue) if hue else pl.lit(""), "y": pl.col(y).cast(pl.Float64)}
-    single = distinct.select(**columns, **{RUN: pl.col(RUN)})
-    points = over(single, [], ["y"]).rename({"y_avg": "mean", "y_ci95": "ci95"}).sort("x", "hue", nulls_last=True)
+    marks = () if include_invalid else [name for name in table.marks if name != y]  # of y itself all values are meant
+    every = _runs(made, x, hue, y, unit, marks)
+    single, left_out = (every.filter(one).select("x", "hue", "y") for one in (pl.col("counts"), ~pl.col("counts")))
+    if not len(single):
+        raise BadInput(f"no run of '{table.task}' with '{y}' counts", hint=f"{OPTION} averages them all the same")
+    points = over(every, [], ["y", "counts"], marks=["counts"]).rename({"y_avg": "mean", "y_ci95": "ci95"})
+    points = points.sort("x", "hue", nulls_last=True)
     labels = {name: axis_label(name, table.texts.get(name, "")) for name in (*shown, y)}
     varying = tuple(name for name in away if made[name].n_unique() > 1)
-    return Curves(points, single.drop(RUN), x, y, hue, varying, labels)
+    return Curves(points, single, left_out, x, y, hue, varying, labels)
+
+
+def _runs(made: pl.DataFrame, x: str, hue: str, y: str, unit: str, marks: Sequence[str]) -> pl.DataFrame:
+    """Each run at its place, once, and whether it counts; one of an upstream does where any row on it does."""
+    import polars as pl
+
+    every = made.select(
+        pl.col(x).alias("x"),
+        (pl.col(hue) if hue else pl.lit("")).alias("hue"),
+        pl.col(y).cast(pl.Float64).alias("y"),
+        (~not_counting(marks)).alias("counts"),
+        pl.col(RUN),
+        pl.col(unit).alias(_UNIT),
+    ).sort("counts", descending=True, maintain_order=True)
+    return every.unique(["x", "hue", _UNIT], keep="first", maintain_order=True)
 
 
 def _check_others(table: Table, made: pl.DataFrame, shown: Sequence[str], away: Sequence[str]) -> None:

@@ -80,22 +80,27 @@ def draw(found: Curves) -> Figure:
 
 
 def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
-    """One series: the mean with its interval, and the single runs to the right of it."""
+    """One series: the mean with its interval, and the single runs to its right, hollow where they do not count."""
     import polars as pl
 
     same = pl.col("hue").eq_missing(pl.lit(hue))
-    part, single = found.points.filter(same), found.single.filter(same)
+    part, single, lost = (one.filter(same) for one in (found.points, found.single, found.left_out))
     colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
     hollow = place >= len(COLOURS)
     replicated = found.points["n"].max() != 1
     step = axis.step(count) if replicated else 0.0
     shift = (place - (count - 1) / 2) * step
-    x, mean = axis.at(part["x"].to_list()), part["mean"].to_list()
+    x, mean = axis.at(part["x"].to_list()), [math.nan if one is None else one for one in part["mean"].to_list()]
     half = [0.0 if value is None else value for value in part["ci95"].to_list()]
     if replicated:
         axes.plot(
             axis.at(single["x"].to_list()), single["y"].to_list(), transform=_beside(axes, shift + step / 2),
             linestyle="", marker="o", markersize=2.6, color=colour, alpha=0.55, markeredgewidth=0, zorder=1,
+        )  # fmt: skip
+    if len(lost):
+        axes.plot(
+            axis.at(lost["x"].to_list()), lost["y"].to_list(), transform=_beside(axes, shift + step / 2), linestyle="",
+            marker="o", markersize=3.0, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.6, zorder=1,
         )  # fmt: skip
     axes.errorbar(
         x, mean, yerr=half if replicated else None,
@@ -105,7 +110,7 @@ def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count
     )  # fmt: skip
     low = [(one, value - wide) for one, value, wide in zip(x, mean, half, strict=True)]
     high = [(one, value + wide) for one, value, wide in zip(x, mean, half, strict=True)]
-    dots = zip(axis.at(single["x"].to_list()), single["y"].to_list(), strict=True)
+    dots = [dot for one in (single, lost) for dot in zip(axis.at(one["x"].to_list()), one["y"].to_list(), strict=True)]
     axes.update_datalim([one for one in [*low, *high, *dots] if math.isfinite(one[1])])
 
 
@@ -168,11 +173,12 @@ def _caption(found: Curves, *, beside: bool) -> str:
     """What the marks are, and how many runs are behind them."""
     counts = sorted(set(found.points["n"].to_list()))
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    if counts == [1]:
-        return "single runs (n = 1)"
+    hollow = "\nhollow dots: runs that do not count" if len(found.left_out) else ""
+    if set(counts) <= {0, 1}:
+        return f"single runs (n = 1){hollow}"
     per = f" over {', '.join(found.over)}" if found.over else ""
     shifted = "\nseries stand side by side at the same x" if beside else ""
-    return f"mean{per} with 95 % interval (Student's t), n = {number}; small dots: single runs{shifted}"
+    return f"mean{per} with 95 % interval (Student's t), n = {number}; small dots: single runs{hollow}{shifted}"
 
 
 def save(figure: Figure, output: Path) -> None:

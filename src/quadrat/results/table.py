@@ -36,6 +36,7 @@ class Table:
         full: the full name of each parameter and metric ("train.seed", "train.test_acc") by its column.
         inner: the columns that are leaves of trees.
         units: for each metric of an upstream what its runs are.
+        marks: the metrics that say whether the numbers of a run count.
         texts: what a column means, by its column, as its author described it.
         planned: how many runs the plan has (the store, for a table of the whole store).
         missing: how many of them are not finished, and left out.
@@ -51,6 +52,7 @@ class Table:
     full: Mapping[str, str] = field(default_factory=dict)
     inner: frozenset[str] = frozenset()
     units: Mapping[str, Unit] = field(default_factory=dict)
+    marks: tuple[str, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
     planned: int = 0
     missing: int = 0

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of a task of the chain: its column, and what it means."""
+    """A metric of a task of the chain: its column, what it means, and whether it says which runs count."""
 
     task: str
     name: str
     column: pl.Series
     text: str = ""
+    mark: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Tidy:
                     leaves.add(name)
                 columns.append(column.alias(name))
         metrics: list[str] = []
+        marks: list[str] = []
         units: dict[str, Unit] = {}
         axes = {hidden: self._axes(one, labels, params, full) for hidden, one in self._upstreams.items()}
         texts = {name: self.texts[one] for name, one in full.items() if one in self.texts}
@@ -106,6 +108,8 @@ class Tidy:
             full[name] = f"{metric.task}.{metric.name}"
             metrics.append(name)
             columns.append(metric.column.alias(name))
+            if metric.mark and metric.column.dtype == pl.Boolean:  # before there was a mark it may have been anything
+                marks.append(name)
             if metric.text:
                 texts[name] = metric.text
             if hidden:
@@ -115,7 +119,7 @@ class Tidy:
         rows = pl.DataFrame([*columns, pl.Series(f"{HIDDEN}done", done)])
         return Table(
             self.study, self.task, rows, tuple(labels), tuple(params), tuple(metrics), full, texts=texts,
-            inner=frozenset(leaves), units=units, notes=tuple(self.notes),
+            inner=frozenset(leaves), units=units, marks=tuple(marks), notes=tuple(self.notes),
         )  # fmt: skip
 
     @staticmethod
