@@ -227,6 +227,49 @@ def test_a_batch_gives_what_single_runs_give(tmp_path: Path) -> None:
     assert {record.attempt for record in place.records()} == {1}
 
 
+NESTED = """
+    from pydantic import Field
+
+    class Slow(qd.Params):
+        name: Literal["slow"] = "slow"
+        step: float = 0.1
+        length: int = 1
+
+    class Fast(qd.Params):
+        name: Literal["fast"] = "fast"
+        step: float = 0.1
+
+    class Move(qd.Params):
+        sampler: Annotated[Slow | Fast, Field(discriminator="name")] = Slow()
+
+    class Moved(qd.Result):
+        step: float
+
+    @study.task
+    def move(params: Move) -> Moved:
+        return Moved(step=params.sampler.step)
+
+    @study.batch(move, varies=["sampler.step"])
+    def move_many(params: list[Move], runs: list[qd.Run]):
+        note(" ".join(sorted(f"{one.sampler.name}-{getattr(one.sampler, 'length', 0)}" for one in params)))
+        for one, run in zip(params, runs):
+            yield run, move(one)
+
+    @study.space
+    def points() -> dict[str, qd.Space]:
+        steps = [0.1, 0.2, 0.3]
+        slow = [{"name": "slow", "step": step, "length": length} for step in steps for length in (1, 2)]
+        return {"move": qd.points([{"sampler": one} for one in [*slow, *({"name": "fast", "step": s} for s in steps)]])}
+"""
+
+
+def test_what_varies_inside_a_tree_leaves_the_rest_of_the_tree_alike(tmp_path: Path) -> None:
+    place = Place(tmp_path, NESTED)
+    place.run("-j", "1")
+    assert place.notes() == {"slow-1 slow-1 slow-1": 1, "slow-2 slow-2 slow-2": 1, "fast-0 fast-0 fast-0": 1}
+    assert len(place.records()) == 9
+
+
 @pytest.mark.parametrize("executor", ["pool", "inline"])
 def test_failures_inside_a_batch_are_those_of_single_runs(tmp_path: Path, executor: str) -> None:
     place = Place(tmp_path, BATCHED)

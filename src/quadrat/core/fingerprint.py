@@ -93,6 +93,7 @@ class _Source:
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
         self.nodes: dict[str, list[ast.stmt]] = {}
         self.imports: dict[str, tuple[Path, str | None]] = {}
+        self._definitions: dict[str, tuple[list[bytes], list[tuple[Path, str]]]] = {}
         for node in self.tree.body:
             for name in _defined(node):
                 self.nodes.setdefault(name, []).append(node)
@@ -136,6 +137,11 @@ class _Source:
 
     def definition(self, name: str) -> tuple[list[bytes], list[tuple[Path, str]]]:
         """The code of one top-level name ("*" for the whole file), and what it refers to."""
+        if name not in self._definitions:
+            self._definitions[name] = self._define(name)
+        return self._definitions[name]
+
+    def _define(self, name: str) -> tuple[list[bytes], list[tuple[Path, str]]]:
         first = name.split(".", maxsplit=1)[0]
         nodes = self.nodes.get(first, []) if name != "*" else self.tree.body
         links: list[tuple[Path, str]] = []

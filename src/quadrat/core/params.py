@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -93,6 +93,33 @@ def identity_fields(model: type[Params]) -> tuple[tuple[str, str, bytes | None],
         old, neutral = marks.get(Was), marks.get(Neutral)
         fields.append((name, old.old if old else name, hash_value(neutral.value) if neutral else None))
     return tuple(fields)
+
+
+def identity_without(value: Params, paths: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    """What enters the id of a model, without what lies at some paths; where nothing lies there, nothing is left out."""
+    shown = value.__quadrat_identity__()
+    if not paths:
+        return shown
+    for name, key, _ in identity_fields(type(value)):
+        inner = [path[1:] for path in paths if path[0] == name]
+        if () in inner:
+            shown.pop(key, None)
+        elif inner and key in shown:
+            shown[key] = _tree_without(getattr(value, name), inner)
+    return shown
+
+
+def _tree_without(value: Any, paths: Sequence[tuple[str, ...]]) -> Any:
+    if isinstance(value, Params):
+        return identity_without(value, paths)
+    if not isinstance(value, Mapping):
+        return value
+    shown = {}
+    for key, item in value.items():
+        inner = [path[1:] for path in paths if path[0] == key]
+        if () not in inner:
+            shown[key] = _tree_without(item, inner) if inner else item
+    return shown
 
 
 def marker(field: pydantic.fields.FieldInfo, kind: type[T]) -> T | None:

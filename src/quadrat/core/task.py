@@ -15,7 +15,7 @@ from quadrat.core.annotations import nested
 from quadrat.core.errors import DeclarationError
 from quadrat.core.identity import digest, encode, hash_inputs, run_prefix
 from quadrat.core.markers import By, Missing, Over, When
-from quadrat.core.params import Params, identity_fields, validate
+from quadrat.core.params import Params, identity_without, validate
 from quadrat.core.resources import Resources
 from quadrat.core.result import Done, File, Many, Result, is_mark, is_params, result_columns
 from quadrat.core.run import Run
@@ -195,12 +195,11 @@ class Point:
         return pydantic_core.to_json(values, inf_nan_mode="constants")
 
     def identity(self, without: frozenset[str] = frozenset()) -> bytes:
-        """H(params): the hash of all fields that enter the id; `without` some for groups that differ in these."""
+        """H(params): the hash of all fields that enter the id; `without` some, dotted inside trees, for groups."""
+        paths = [tuple(name.split(".")) for name in without]
         shown: dict[str, Any] = {}
         for model in self.models:
-            kept = model.__quadrat_identity__()
-            dropped = {key for name, key, _ in identity_fields(type(model)) if name in without}
-            shown |= {key: value for key, value in kept.items() if key not in dropped}
+            shown |= identity_without(model, paths)
         return digest(encode(shown))
 
 

@@ -23,7 +23,7 @@ class Waiting:
         self._made = plan.tasks[name].made
         self._batched = plan.tasks[name].task.batched
         varies = self._batched.varies if self._batched else ()
-        self._varies = frozenset(one.partition(".")[0] for one in varies)
+        self._varies = frozenset(varies)
         self._points: dict[int, bytes] = {}
         self._alike: dict[Any, deque[int]] = {}
         self._count = 0
