@@ -1,0 +1,1 @@
+"""The study `lambda_hat`: local learning coefficients of trained networks, N targets × M samplers."""

@@ -1,0 +1,54 @@
+"""JAX as the runs of this study want it: one thread, both precisions at hand, compiled code kept between processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+_FLAGS = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+"""A run has one thread, as its task declares: with more, sums are cut elsewhere and their last bits change."""
+
+
+def prepare() -> None:
+    """Set JAX up, before anything computes; again does nothing.
+
+    The folder for compiled code is `$JAX_COMPILATION_CACHE_DIR`, else `quadrat/jax` in `$XDG_CACHE_HOME` (`~/.cache`);
+    an empty `$JAX_COMPILATION_CACHE_DIR` keeps nothing.
+    """
+    if _FLAGS not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}".strip()
+    import jax
+
+    if getattr(jax.config, "jax_compilation_cache_dir", None) is None and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "quadrat" / "jax" / _machine()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+@contextmanager
+def both_precisions() -> Iterator[None]:
+    """Inside, float64 exists; what is computed has the precision that it asks for."""
+    prepare()
+    import jax
+
+    with jax.enable_x64(True):
+        yield
+
+
+def _machine() -> str:
+    """What compiled code depends on and JAX's key does not tell apart: a home is shared by machines of many kinds."""
+    cpu = Path("/proc/cpuinfo")
+    flags = (
+        next((line for line in cpu.read_text().splitlines() if line.startswith(("flags", "Features"))), "")
+        if (cpu.exists())
+        else platform.processor()
+    )
+    told = f"{platform.machine()} {flags} {metadata.version('jaxlib')} {sys.version_info[:2]}"
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
