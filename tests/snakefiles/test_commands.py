@@ -159,6 +159,11 @@ def test_resources(finished: Flow) -> None:
     said = finished.snakemake("-n", *more, "--set-resources", "train_model:time=2h", "train_model:mem_mb=900")
     assert "runtime=120" in said
     assert "mem_mb=900" in said
+    # Of several of these Snakemake takes the last alone.
+    first = ("--set-resources", "train_model:time=2h", "train_model:mem_mb=800", "--set-resources", "mean:mem_mb=1")
+    said = finished.snakemake("-n", *more, *first, "--set-resources=train_model:mem_mb=900")
+    assert "runtime=120" in said
+    assert "mem_mb=900" in said
 
 
 def test_looking(finished: Flow) -> None:
@@ -183,6 +188,9 @@ def test_quoted_patterns(finished: Flow) -> None:
     finished.environment["PROFILE"] = "profiles/default"
     assert jobs(finished.cold(str(script), *arguments)) == {"train_model": 1, "test_model": 1, "matching": 1}
     assert "has a name like 'runs/nothing/*'" in finished.call("quadrat", "make", "-n", "runs/nothing/*", code=1)
+    said = finished.snakemake("-n", "runs/models/*", "--config", "seed=[1,2,7]", code=1)
+    assert "'runs/models/*' is a pattern, which Snakemake takes for the name of a file" in said
+    assert "quadrat make 'runs/models/*'" in said
 
 
 def test_a_failure_stops_only_what_reads_it(flow: Flow) -> None:

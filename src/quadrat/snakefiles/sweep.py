@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ class Sweep:
         self._planned: Planned | None = None
         self._prepared: set[tuple[str, int]] = set()
         self._compared = False
+        _take_repeated(workflow.resource_settings)
         _translate_time(workflow.resource_settings)
         if workflow.is_main_process and GIVEN_VARIABLE not in os.environ:
             self._planned = self._plan(study, store, overrides, config_files)
@@ -71,6 +73,23 @@ class Sweep:
         else:
             self._sheet = _frozen(GIVEN_VARIABLE if workflow.is_main_process else PLAN_VARIABLE)
         os.environ[PLAN_VARIABLE] = str(self._sheet.folder)
+        if workflow.is_main_process:
+            self._refuse_patterns()
+
+    def _refuse_patterns(self) -> None:
+        """Snakemake takes a pattern for the name of a file, and only says that it has no rule for that."""
+        from snakemake.exceptions import WorkflowError
+
+        for target in sys.argv[1:]:
+            name = target.removeprefix(self._prefix)
+            if not (target.startswith(self._prefix) and re.search(r"[*?[]", name)):
+                continue
+            names = [name for one in self._sheet.rules.values() for name in one.places]
+            if name not in names and (self._prefix or fnmatch.filter(names, name)):
+                raise WorkflowError(
+                    f"'{target}' is a pattern, which Snakemake takes for the name of a file\n"
+                    f"  quadrat make {shlex.quote(target)}"
+                )
 
     def _plan(self, study: str, store: str, overrides: Sequence[str], config_files: Sequence[str]) -> Planned:
         from snakemake.exceptions import WorkflowError
@@ -281,6 +300,35 @@ def _frozen(variable: str) -> Sheet:
         return Sheet.load(Path(folder))
     except OSError as error:
         raise WorkflowError(f"the frozen plan cannot be read: {error}") from None
+
+
+def _take_repeated(settings: Any) -> None:
+    """Let `--set-resources` be said several times: of these Snakemake takes the last alone, and says nothing."""
+    from snakemake.cli import parse_set_resources
+
+    said = _behind("--set-resources", sys.argv)
+    if len(said) > 1:
+        last = settings.overwrite_resources
+        for rule, values in parse_set_resources([text for texts in said[:-1] for text in texts]).items():
+            there = last.setdefault(rule, values)
+            for name in values.keys() - there.keys():
+                there[name] = values[name]
+
+
+def _behind(option: str, arguments: Sequence[str]) -> list[list[str]]:
+    """The values behind an option, each time that it is there."""
+    found: list[list[str]] = []
+    is_value = False
+    for text in arguments:
+        name, _, value = text.partition("=")
+        if text.startswith("-"):
+            is_value = name == option
+            if is_value:
+                found.append([value] if value else [])
+                is_value = not value
+        elif is_value:
+            found[-1].append(text)
+    return found
 
 
 def _translate_time(settings: Any) -> None:

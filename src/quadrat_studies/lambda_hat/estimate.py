@@ -62,12 +62,8 @@ def analyse(chains: Chains, heat: float, loss0: float) -> dict[str, Any]:
     """
     draws = llc_draws(chains, heat, loss0)
     std = float(draws.std(ddof=1))
-    halves = draws if len(draws) > 1 else draws[:, : draws.shape[1] // 2 * 2].reshape(2, -1)
     more: dict[str, float | None] = {}
-    ess: float | None
-    bulk: float | None
-    tail: float | None
-    r_hat: float | None = None
+    ess, bulk, tail, r_hat = _nothing()
     if "log_q" in chains.stats:
         ess = bulk = tail = float(draws.size)
         log_weights, shape = arviz.psislw((-chains.energy - chains.stats["log_q"]).ravel())
@@ -75,10 +71,10 @@ def analyse(chains: Chains, heat: float, loss0: float) -> dict[str, Any]:
         more = {"llc_psis": _number(np.exp(log_weights) @ draws.ravel()), "pareto_k": k}
         is_sound = k is not None and k <= LARGEST_PARETO_K
     elif std == 0:
-        ess = bulk = tail = None
         is_sound = False
     else:
         ess, bulk, tail = (_number(arviz.ess(draws, method=name)) for name in ("mean", "bulk", "tail"))
+        halves = draws if len(draws) > 1 else draws[:, : draws.shape[1] // 2 * 2].reshape(2, -1)
         r_hat = _number(arviz.rhat(halves))
         is_sound = r_hat is not None and r_hat <= LARGEST_R_HAT
     return {
@@ -132,6 +128,10 @@ def write_trace(chains: Chains, heat: float, loss0: float, about: Mapping[str, A
 
         told.add_groups(optimization=xarray.Dataset({name: ("step", value) for name, value in chains.curve.items()}))
     told.to_netcdf(str(file), engine="h5netcdf")
+
+
+def _nothing() -> tuple[float | None, float | None, float | None, float | None]:
+    return None, None, None, None
 
 
 def _number(value: Any) -> float | None:

@@ -94,7 +94,7 @@ class Training(qd.Params):
     """adamw only"""
     early_stop_tol: float = Field(default=1e-6, ge=0)
     """stop where the norm of the gradient is below this"""
-    grad_tol: float = Field(default=1e-2, gt=0)
+    grad_tol: float = Field(default=0.05, gt=0)
     """a run whose gradient's norm is above this in the end has failed: w₀ is no minimum"""
     loss: Literal["mse", "t_regression"] = "mse"
 

@@ -194,8 +194,8 @@ def test_ids_stay(tmp_path: Path) -> None:
     folder = Folder(tmp_path, f"targets:\n{targets}\nsamplers:\n  - {{ name: hmc }}\n")
     listed = folder.listed()
     (target,), (run,) = listed["target"], listed["sample"]
-    assert target["id"] == "0ea0700e8039000c52bb7bfc96655113"
-    assert run["id"] == "4f1012a71b755dcd3468029518bf697e"
+    assert target["id"] == "736201c8984a2cb89feb6081c781d2f7"
+    assert run["id"] == "f94ba43fac4e58ce5bec211ff0628c93"
 
 
 # --- bad input -----------------------------------------------------------------------------------------------------
