@@ -91,13 +91,16 @@ class _Source:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        parts = list(ast.walk(self.tree))
+        for part in parts:
+            _drop_texts(part)
         self.nodes: dict[str, list[ast.stmt]] = {}
         self.imports: dict[str, tuple[Path, str | None]] = {}
         self._definitions: dict[str, tuple[list[bytes], list[tuple[Path, str]]]] = {}
         for node in self.tree.body:
             for name in _defined(node):
                 self.nodes.setdefault(name, []).append(node)
-        for part in ast.walk(self.tree):
+        for part in parts:
             if isinstance(part, ast.Import | ast.ImportFrom):
                 self._link(part)
 
@@ -150,20 +153,21 @@ class _Source:
             return [], [(target, attribute or "*")]
         if not nodes:
             nodes = _inner(self.tree, name)
-        bare = [_stripped(node) for node in nodes]
+        bare = [_undecorated(node) for node in nodes]
         for node in bare:
             links += self._links(node)
         return [ast.dump(node, annotate_fields=False).encode() for node in bare], links
 
     def _links(self, node: ast.AST) -> list[tuple[Path, str]]:
         links: list[tuple[Path, str]] = []
+        parts = list(ast.walk(node))
         attributes = {
             id(part.value): part.attr
-            for part in ast.walk(node)
+            for part in parts
             if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name)
         }
-        local = _local_names(node)
-        for part in ast.walk(node):
+        local = _local_names(parts) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else set()
+        for part in parts:
             if not isinstance(part, ast.Name) or part.id in local:
                 continue
             if part.id in self.imports:
@@ -174,13 +178,10 @@ class _Source:
         return links
 
 
-def _local_names(node: ast.AST) -> set[str]:
+def _local_names(parts: list[ast.AST]) -> set[str]:
     """The arguments and variables of a function: an argument `train` is not the function of that name."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return set()
-    names = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
-    stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
-    return names | {part.id for part in stored}
+    names = {part.arg for part in parts if isinstance(part, ast.arg)}
+    return names | {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
 
 def _package_root(path: Path) -> Path | None:
@@ -220,17 +221,21 @@ def _inner(tree: ast.Module, name: str) -> list[ast.stmt]:
     return [node for node in ast.walk(tree) if isinstance(node, kinds) and node.name == last]
 
 
-def _stripped(node: ast.stmt) -> ast.stmt:
-    """A copy without docstrings and decorators: what is declared of a task (cpus, retries) is not what it computes."""
-    bare = copy.deepcopy(node)
-    if isinstance(bare, ast.FunctionDef | ast.AsyncFunctionDef):
-        bare.decorator_list = []
-    for part in ast.walk(bare):
-        body = getattr(part, "body", None)
-        if isinstance(body, list):
-            kept = [item for item in body if not _is_text(item)]
-            part.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
+def _undecorated(node: ast.stmt) -> ast.stmt:
+    """A function without its decorators: what is declared of a task (cpus, retries) is not what it computes."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return node
+    bare = copy.copy(node)
+    bare.decorator_list = []
     return bare
+
+
+def _drop_texts(node: ast.AST) -> None:
+    """Take the docstrings out of a body."""
+    body = getattr(node, "body", None)
+    if isinstance(body, list):
+        kept = [item for item in body if not _is_text(item)]
+        node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]
 
 
 def _is_text(node: ast.AST) -> bool:
