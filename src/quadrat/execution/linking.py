@@ -30,14 +30,15 @@ class Linker:
 
     @property
     def made(self) -> list[str]:
-        """The names that there are links for, a folder with a star for a template that gave many."""
+        """The names that there are links for; those that templates gave many are counted by folder."""
         by_template: dict[str, list[str]] = {}
         for name, template in self._linked.items():
             by_template.setdefault(template, []).append(name)
-        return [
-            names[0] if len(names) == 1 else f"{template.split('{')[0].rpartition('/')[0]}/* ({len(names)})"
-            for template, names in by_template.items()
-        ]
+        made: dict[str, int] = {}
+        for template, names in by_template.items():
+            said = names[0] if len(names) == 1 else f"{template.split('{')[0].rpartition('/')[0]}/*"
+            made[said] = made.get(said, 0) + len(names)
+        return [name if count == 1 else f"{name} ({count})" for name, count in made.items()]
 
     def link_finished(self) -> None:
         """Make the links of all runs that are finished as they were planned."""

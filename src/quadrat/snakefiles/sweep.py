@@ -304,10 +304,10 @@ def _frozen(variable: str) -> Sheet:
 
 def _take_repeated(settings: Any) -> None:
     """Let `--set-resources` be said several times: of these Snakemake takes the last alone, and says nothing."""
-    from snakemake.cli import parse_set_resources
-
     said = _behind("--set-resources", sys.argv)
     if len(said) > 1:
+        from snakemake.cli import parse_set_resources
+
         last = settings.overwrite_resources
         for rule, values in parse_set_resources([text for texts in said[:-1] for text in texts]).items():
             there = last.setdefault(rule, values)

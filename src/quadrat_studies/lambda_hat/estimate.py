@@ -62,31 +62,15 @@ def analyse(chains: Chains, heat: float, loss0: float) -> dict[str, Any]:
     """
     draws = llc_draws(chains, heat, loss0)
     std = float(draws.std(ddof=1))
-    more: dict[str, float | None] = {}
-    ess, bulk, tail, r_hat = _nothing()
-    if "log_q" in chains.stats:
-        ess = bulk = tail = float(draws.size)
-        log_weights, shape = arviz.psislw((-chains.energy - chains.stats["log_q"]).ravel())
-        k = _number(shape)
-        more = {"llc_psis": _number(np.exp(log_weights) @ draws.ravel()), "pareto_k": k}
-        is_sound = k is not None and k <= LARGEST_PARETO_K
-    elif std == 0:
-        is_sound = False
-    else:
-        ess, bulk, tail = (_number(arviz.ess(draws, method=name)) for name in ("mean", "bulk", "tail"))
-        halves = draws if len(draws) > 1 else draws[:, : draws.shape[1] // 2 * 2].reshape(2, -1)
-        r_hat = _number(arviz.rhat(halves))
-        is_sound = r_hat is not None and r_hat <= LARGEST_R_HAT
+    judged, is_sound = _of_independent(draws, chains) if "log_q" in chains.stats else _of_chains(draws, std)
+    ess = judged["ess"]
     return {
         "llc_mean": float(draws.mean()),
         "llc_std": std,
         "llc_sem": std / math.sqrt(ess) if ess else None,
         "llc_min": float(draws.min()),
         "llc_max": float(draws.max()),
-        "ess": ess,
-        "ess_bulk": bulk,
-        "ess_tail": tail,
-        "r_hat": r_hat,
+        **judged,
         "divergences": int(chains.diverging.sum()),
         "fge": float(chains.fge[:, -1].sum()),
         "fge_warmup": float(chains.fge_warmup),
@@ -94,10 +78,33 @@ def analyse(chains: Chains, heat: float, loss0: float) -> dict[str, Any]:
         "warmup_sec": chains.warmup_seconds,
         "compile_sec": chains.compile_seconds,
         "converged": bool(is_sound and ess is not None and ess >= SMALLEST_ESS),
-        **more,
         "chains": int(draws.shape[0]),
         "draws": int(draws.shape[1]),
     }
+
+
+def _of_chains(draws: Floats, std: float) -> tuple[dict[str, float | None], bool]:
+    """ESS and r̂ of Markov chains, and whether r̂ is small; nothing is known of chains that never moved."""
+    if std == 0:
+        return dict.fromkeys(("ess", "ess_bulk", "ess_tail", "r_hat")), False
+    ess, bulk, tail = (_number(arviz.ess(draws, method=name)) for name in ("mean", "bulk", "tail"))
+    halves = draws if len(draws) > 1 else draws[:, : draws.shape[1] // 2 * 2].reshape(2, -1)
+    r_hat = _number(arviz.rhat(halves))
+    return {
+        "ess": ess,
+        "ess_bulk": bulk,
+        "ess_tail": tail,
+        "r_hat": r_hat,
+    }, r_hat is not None and r_hat <= LARGEST_R_HAT
+
+
+def _of_independent(draws: Floats, chains: Chains) -> tuple[dict[str, float | None], bool]:
+    """The same of draws of a fitted q, with λ̂ by importance weights, and whether the tail of these is light."""
+    size = float(draws.size)
+    log_weights, shape = arviz.psislw((-chains.energy - chains.stats["log_q"]).ravel())
+    weighted, k = _number(np.exp(log_weights) @ draws.ravel()), _number(shape)
+    judged = {"ess": size, "ess_bulk": size, "ess_tail": size, "r_hat": None, "llc_psis": weighted, "pareto_k": k}
+    return judged, k is not None and k <= LARGEST_PARETO_K
 
 
 def write_analysis(values: Mapping[str, Any], file: Path) -> None:
@@ -128,10 +135,6 @@ def write_trace(chains: Chains, heat: float, loss0: float, about: Mapping[str, A
 
         told.add_groups(optimization=xarray.Dataset({name: ("step", value) for name, value in chains.curve.items()}))
     told.to_netcdf(str(file), engine="h5netcdf")
-
-
-def _nothing() -> tuple[float | None, float | None, float | None, float | None]:
-    return None, None, None, None
 
 
 def _number(value: Any) -> float | None:
