@@ -1,6 +1,6 @@
-"""Local learning coefficients from nothing, and eight runs in one batch against eight processes.
+"""Local learning coefficients from nothing, eight runs in one batch against eight processes, and on an accelerator.
 
-    python benchmarks/bench_lambda_hat.py [--only sweep|batch|steps] [--out FILE]
+    python benchmarks/bench_lambda_hat.py [--only sweep|batch|steps|device] [--out FILE]
 
 The target is the preset `small` with 100 examples: p = 45, 4 chains, float64 but for SGLD and VI. What the system that
 the study replaces took for such a target on two cores is quoted beside, not measured here. All caches and stores are in
@@ -45,7 +45,7 @@ NOTES = [
 def main() -> None:
     """Measure, and print the table; exit code 1 where something could not be measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["sweep", "batch", "steps"], help="this part")
+    parser.add_argument("--only", choices=["sweep", "batch", "steps", "device"], help="this part")
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -248,7 +248,33 @@ def steps(bench: Bench) -> Iterator[str]:
     yield "  of all chains together; quoted: 28,000 in a run, 56,000 (minibatches) and 180,000 (all) in a warm process"
 
 
-PARTS: dict[str, Callable[[Bench], Iterator[str]]] = {"sweep": sweep, "batch": batch, "steps": steps}
+# ── (d) an accelerator
+
+
+def device(bench: Bench) -> Iterator[str]:
+    """Gradients a second of HMC on a target of each size: on one thread of the processor, and on the accelerator."""
+    cache = bench.folder / "device-cache"
+    yield ""
+    where = child(bench, cache, "where")
+    if where["platform"] == "cpu":
+        yield "no accelerator here: not measured"
+        return
+    yield f"HMC, float64, 4 chains a run; one worker's gradients on all data a second; {where['name']}"
+    yield f"{'target':<44} {'on':>5} {'runs a call':>11} {'compile s':>10} {'call s':>8} {'FGE/s':>10} {'of cpu':>8}"
+    for name in TARGETS:
+        base = 0.0
+        for platform in ("cpu", where["platform"]):
+            bench.environment["JAX_PLATFORMS"] = platform if platform == "cpu" else ""
+            one = child(bench, cache, "device", name)
+            base = base or one["rate"]
+            yield (
+                f"{one['target']:<44} {platform:>5} {one['runs']:>11} {one['compile']:>10.1f} {one['seconds']:>8.2f}"
+                f" {one['rate']:>10,.0f} {one['rate'] / base:>7.1f}x"
+            )
+    bench.environment.pop("JAX_PLATFORMS", None)
+
+
+PARTS: dict[str, Callable[[Bench], Iterator[str]]] = {"sweep": sweep, "batch": batch, "steps": steps, "device": device}
 
 
 # ── what the other processes do
@@ -310,6 +336,58 @@ def sgld_steps(params: str, data: str) -> dict[str, float]:
     return found
 
 
+TARGETS: dict[str, dict[str, Any]] = {
+    "small": {"model": {"widths": (4, 4)}, "n": 100, "draws": {"cpu": 1000, "gpu": 1000}},
+    "wide": {
+        "model": {"in_dim": 32, "depth": 2, "target_params": 20_000},
+        "n": 2_000,
+        "draws": {"cpu": 4, "gpu": 100},
+    },
+    "huge": {
+        "model": {"in_dim": 32, "depth": 6, "target_params": 100_000},
+        "n": 5_000,
+        "draws": {"cpu": 4, "gpu": 10},
+    },
+}
+
+
+def where() -> dict[str, str]:
+    """What JAX computes on by default."""
+    from quadrat_studies.lambda_hat.runtime import prepare
+
+    prepare()
+    import jax
+
+    return {"platform": jax.default_backend(), "name": jax.devices()[0].device_kind}
+
+
+def on_device(name: str) -> dict[str, Any]:
+    """A call of HMC, compiled before, of as many runs as the study computes side by side."""
+    from quadrat_studies.lambda_hat.params import HMC, Data, Model, Training
+    from quadrat_studies.lambda_hat.runtime import both_precisions
+    from quadrat_studies.lambda_hat.samplers import hamiltonian
+    from quadrat_studies.lambda_hat.targets import build, open_problem, save
+
+    given = TARGETS[name]
+    with both_precisions(), tempfile.TemporaryDirectory() as folder:
+        import jax
+
+        draws = given["draws"]["cpu" if jax.default_backend() == "cpu" else "gpu"]
+        model, data = Model(**given["model"]), Data(n_data=given["n"])
+        training = Training(steps=20, grad_tol=1e9)  # where a chain begins costs nothing less or more
+        files = Path(folder, "params"), Path(folder, "data")
+        save(build(model, data, None, training, 42, "float64"), *files)
+        problem = open_problem(*files, model, data, training)
+        options = HMC(draws=draws, warmup=0, adapt_step_size=False, step_size=1e-4, chains=CHAINS)
+        width = hamiltonian.width(problem, options)
+        jobs = lanes(problem, [options.model_copy(update={"seed": each}) for each in range(width)])
+        compiled = hamiltonian.sample(problem, jobs)[0].compile_seconds * width
+        seconds, several = timed(lambda: hamiltonian.sample(problem, jobs), 1 if jax.default_backend() == "cpu" else 2)
+        work = sum(float(one.fge[:, -1].sum()) for one in several)
+        about = f"{name}: n = {problem.n:,}, p = {problem.d:,}"
+    return {"target": about, "runs": width, "compile": compiled, "seconds": seconds, "rate": work / seconds}
+
+
 def timed(call: Callable[[], Any], repeats: int) -> tuple[float, Any]:
     """The shortest of some calls, and what the last one gave."""
     best, value = float("inf"), None
@@ -347,7 +425,13 @@ def lanes(problem: Any, options: list[Any]) -> list[Any]:
     return [Job(each, problem.n * beta, gamma, each.seed) for each in options]
 
 
-CHILDREN: dict[str, Callable[..., Any]] = {"one": one, "warm": warm, "steps": sgld_steps}
+CHILDREN: dict[str, Callable[..., Any]] = {
+    "one": one,
+    "warm": warm,
+    "steps": sgld_steps,
+    "where": where,
+    "device": on_device,
+}
 
 
 if __name__ == "__main__":

@@ -270,15 +270,17 @@ def test_runs_with_a_whole_device_have_it_alone(tmp_path: Path) -> None:
 
 
 def test_shares_of_a_device_share_it(tmp_path: Path) -> None:
+    """Also where they are configured: a record names the devices, whatever the task declares."""
     body = """
-    @study.task(gpus=0.5)
+    @study.task
     def half(params: Work) -> Worked:
         return work("half", 0.5, params, half=2)
     """
     machine = Machine(tmp_path, body, "7")
-    machine.run("number=range(6)", "-j", "4")
+    machine.run("number=range(6)", "-j", "4", "resources.half.gpus=0.5")
     assert machine.most() == {"7": 1}
     assert len({one.pid for one in machine.noted()}) == 2
+    assert {tuple(record.devices[1:]) for record in machine.records()} == {("gpu 7",)}
     machine.check()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -248,9 +249,15 @@ def test_an_interrupt_lets_what_runs_finish(flow: Flow) -> None:
     process = flow.start("-j1", "all_train_model", "--config", "mode=wait")
     wait_until(flow.notes)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.stdout
+    said: list[str] = []
+    reader = threading.Thread(target=said.extend, args=[process.stdout])
+    reader.start()
+    wait_until(lambda: "Terminating processes on user request" in "".join(said))
     (flow.side / "go").touch()
-    process.communicate(timeout=120)
-    assert process.returncode != 0
+    assert process.wait(timeout=120) != 0
+    reader.join()
+    process.stdout.close()
     assert len(flow.records()) == 1
     flow.check()
     flow.snakemake("-j1", "all_train_model", "--rerun-incomplete", "--config", "mode=wait")

@@ -63,15 +63,17 @@ class Attempt:
         bench: what the worker shares.
         task: the task; order: the run.
         timeout: after how many seconds the run is stopped, or None.
+        gpus: how many devices it asked for: as configured, not as the task declares.
     """
 
-    def __init__(self, bench: Bench, task: Task, order: Order, timeout: float | None) -> None:
+    def __init__(self, bench: Bench, task: Task, order: Order, timeout: float | None, gpus: float) -> None:
         self.order = order
         self.meter = Meter()
         self.meter.start()
         self._bench = bench
         self._task = task
         self._timeout = timeout
+        self._gpus = gpus
         self._read: list[Read] = []
         self._chain: dict[str, Any] = {}
         self._staging: Path | None = None
@@ -221,7 +223,7 @@ class Attempt:
             seconds=seconds,
             cpu_seconds=cpu_seconds,
             peak_memory=peak,
-            devices=devices(task.resources.gpus),
+            devices=devices(self._gpus),
             seeds=dict(self.run.seeds),
             log=tail(log),
             plan=bench.context.plan,

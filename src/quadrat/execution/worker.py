@@ -48,14 +48,14 @@ class Worker:
         threads.limit(batch.cpus)
         task = self._study.tasks[batch.task]
         if task.batched is None or len(batch.orders) == 1:
-            return [self._one(task, order, batch.timeout) for order in batch.orders]
+            return [self._one(task, order, batch) for order in batch.orders]
         return self._many(task, task.batched, batch)
 
     def rehearse(self, batch: Batch) -> Outcome:
         """Do the one run of a batch without committing it; what it wrote is thrown away."""
         threads.limit(batch.cpus)
         order = batch.orders[0]
-        attempt = Attempt(self._bench, self._study.tasks[batch.task], order, None)
+        attempt = Attempt(self._bench, self._study.tasks[batch.task], order, None, batch.gpus)
         try:
             attempt.check(attempt.call())
             return Outcome(order.id)
@@ -66,8 +66,8 @@ class Worker:
         finally:
             attempt.abandon()
 
-    def _one(self, task: Task, order: Order, timeout: float | None) -> Outcome:
-        attempt = Attempt(self._bench, task, order, timeout)
+    def _one(self, task: Task, order: Order, batch: Batch) -> Outcome:
+        attempt = Attempt(self._bench, task, order, batch.timeout, batch.gpus)
         try:
             return attempt.commit(attempt.call())
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a task raises is the run's failure)
@@ -77,7 +77,7 @@ class Worker:
 
     def _many(self, task: Task, batched: Batched, batch: Batch) -> list[Outcome]:
         """Do runs by the task's batched form; each is committed as it is yielded."""
-        attempts = [Attempt(self._bench, task, order, batch.timeout) for order in batch.orders]
+        attempts = [Attempt(self._bench, task, order, batch.timeout, batch.gpus) for order in batch.orders]
         outcomes: list[Outcome] = []
         try:
             by_run: dict[int, Attempt] = {}
@@ -98,7 +98,7 @@ class Worker:
             if self._bench.on_error is not None:
                 self._bench.on_error(error)
             done = {outcome.id for outcome in outcomes}
-            return outcomes + [self._one(task, one, batch.timeout) for one in batch.orders if one.id not in done]
+            return outcomes + [self._one(task, one, batch) for one in batch.orders if one.id not in done]
         finally:
             for attempt in attempts:
                 attempt.abandon()
