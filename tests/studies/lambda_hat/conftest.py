@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from studies.lambda_hat.sweeps import shared
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Compiled code is kept for this session alone, and for the processes that it starts."""
     before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["XDG_CACHE_HOME"] = str(shared(tmp_path_factory, "lambda_hat-cache"))
     from quadrat_studies.lambda_hat import runtime
 
     runtime.prepare()

@@ -117,7 +117,7 @@ def test_deep_linear_networks_from_a_trained_target(widths: tuple[int, ...], ran
     assert (curvature > 1e-6).sum() / 2 == llc
     samplers: list[Sampler] = [HMC(num_integration_steps=15)]
     if llc == 5:  # the others are compiled for one network only
-        samplers += [NUTS(max_doublings=7), MCLMC(desired_energy_var=1e-4, num_steps=20_000)]
+        samplers += [NUTS(max_doublings=7, draws=300, warmup=300), MCLMC(desired_energy_var=1e-4, num_steps=10_000)]
     for options in samplers:
         assert is_within(estimate(problem, options, 1e6, 100.0, loss0=loss0), llc), options
 
