@@ -20,6 +20,7 @@ from .data import make_data
 from .network import Network, student
 from .params import Data, Model, Teacher, Training
 from .problem import Batch, Problem, network_loss
+from .runtime import compiler_options
 from .training import Minimum, train
 
 PACKAGES = ("quadrat", "jax", "jaxlib", "optax", "blackjax", "numpy")
@@ -62,7 +63,7 @@ def build(model: Model, data: Data, teacher: Teacher | None, training: Training,
         data_key, student_key = jax.random.split(jax.random.key(seed))
         return *make_data(model, data, teacher, data_key, dtype), network.initial(student_key, dtype)
 
-    x, y, start = jax.jit(drawn)(np.int64(seed))
+    x, y, start = jax.jit(drawn, compiler_options=compiler_options(data.n_data, network.d))(np.int64(seed))
     columns: Batch = (x.T, y.T)
     return Target(network, x, y, train(loss_of(network, data, training), columns, start, training))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -16,6 +16,7 @@ from quadrat import QuadratError
 
 from .params import Training
 from .problem import Batch, Loss
+from .runtime import compiler_options
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def train(loss: Loss, data: Batch, start: Array, training: Training) -> Minimum:
     Raises:
         QuadratError: the loss became NaN or infinite, or the gradient's norm in the end is above `grad_tol`.
     """
-    found, value, norm, steps = _minimise(loss, _Static(training), data, start)
+    options = compiler_options(data[0].shape[-1], start.size)
+    found, value, norm, steps = _compiled(options is not None)(loss, _Static(training), data, start)
     minimum = Minimum(found, float(value), float(norm), int(steps))
     if not (math.isfinite(minimum.loss) and math.isfinite(minimum.grad_norm)):
         raise QuadratError(
@@ -77,7 +79,12 @@ class _Static:
         return optax.adam(schedule)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@lru_cache(maxsize=2)
+def _compiled(is_tiny: bool) -> Any:
+    options = compiler_options(1, 1) if is_tiny else None
+    return jax.jit(_minimise, static_argnums=(0, 1), compiler_options=options)
+
+
 def _minimise(loss: Loss, static: _Static, data: Batch, start: Array) -> tuple[Array, Array, Array, Array]:
     training = static.training
     optimizer = static.optimizer(start.dtype)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..params import Sampler
 from ..problem import Problem
+from ..runtime import compiler_options, is_tiny
 
 Floats = NDArray[np.floating[Any]]
 
@@ -97,9 +98,7 @@ class Lanes:
         self.heat = self.values([job.heat for job in self.jobs])
         self.gamma = self.values([job.gamma for job in self.jobs])
         self.compile_seconds: float = 0.0
-        # What is tiny takes longer to compile than to run: a third of compiling is saved for a tenth of running.
-        is_quick = jax.default_backend() == "cpu" and is_tiny(problem)
-        self._compiler_options: dict[str, Any] | None = {"xla_backend_optimization_level": 1} if is_quick else None
+        self._compiler_options = compiler_options(problem.n, problem.d)
 
     def option(self, name: str) -> Floats:
         """One option of each lane's job."""
@@ -161,16 +160,10 @@ def width_for(problem: Problem, chains: int, most: int) -> int:
         most: what is best for the sampler on a CPU, for tiny problems.
     """
     if jax.default_backend() == "cpu":
-        return most if is_tiny(problem) else 1
+        return most if is_tiny(problem.n, problem.d) else 1
     return max(1, min(_WIDEST, _BUSY // (chains * problem.n * problem.d)))
 
 
-def is_tiny(problem: Problem) -> bool:
-    """Whether a gradient takes microseconds."""
-    return problem.n * problem.d <= _TINY
-
-
-_TINY = 20_000
 _BUSY = 50_000_000
 _WIDEST = 64
 
