@@ -189,8 +189,10 @@ def _convergence(figure: Figure, runs: Sequence[Entry], along: Sequence[Running]
         axes.remove()
     if len(names) > len(shown):
         figure.suptitle(f"the first {len(shown)} of {len(names)} targets", x=0.01, ha="left", color=style.GREY)
-    # As the label of one panel: a label of the figure would lie in the legend's place.
-    panels[(rows - 1) * columns + (len(shown) - 1) % columns // 2].set_xlabel(f"{style.FGE}, all chains")
+    # As the label of panels (of three in a row, the middle one): one of the figure would lie in the legend's place.
+    lowest = panels[(rows - 1) * columns : len(shown)]
+    for axes in lowest[1:2] if len(lowest) > 2 else lowest:
+        axes.set_xlabel(f"{style.FGE}, all chains", fontsize=None if columns < 3 else 8)
     figure.supylabel(f"running {style.LLC}", fontsize=9)
     style.legend(figure, _names(runs, lines=True) + _hollow(runs))
 

@@ -22,6 +22,8 @@ from quadrat_studies.lambda_hat.params import (
     Training,
 )
 from quadrat_studies.lambda_hat.problem import Problem, temper
+from quadrat_studies.lambda_hat.samplers import hamiltonian
+from quadrat_studies.lambda_hat.samplers.lanes import Job
 from quadrat_studies.lambda_hat.samplers.sgld import stationary_llc
 from studies.lambda_hat.truths import TRUTHS, Truth, estimate
 
@@ -54,6 +56,16 @@ def test_near_a_singular_minimum_divergences_are_counted() -> None:
     assert estimate(truth.problem, EXACT["hmc"], truth.heat, truth.gamma)["divergences"] > 0
     regular = TRUTHS["regular"]
     assert estimate(regular.problem, EXACT["hmc"], regular.heat, regular.gamma)["divergences"] == 0
+
+
+def test_the_energy_is_that_of_what_was_kept() -> None:
+    """Potential and kinetic energy of a normal are each a sum of squares: their mean is d, and so is their variance."""
+    truth = TRUTHS["regular"]
+    options = HMC(num_integration_steps=15, target_acceptance=0.4)
+    (chains,) = hamiltonian.sample(truth.problem, [Job(options, truth.heat, truth.gamma, 1)])
+    assert chains.stats["acceptance_rate"].mean() < 0.7
+    assert chains.energy.mean() == pytest.approx(4, abs=0.3)
+    assert chains.energy.var() == pytest.approx(4, abs=2)  # a proposal that is rejected may have any
 
 
 @pytest.mark.parametrize("step_size", [1e-4, 1e-3])

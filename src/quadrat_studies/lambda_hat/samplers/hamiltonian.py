@@ -119,7 +119,7 @@ def _warmed(problem: Problem, options: HMC | NUTS) -> Callable[..., Any]:
         if not options.warmup:
             return algorithm.init(w0, log_p), step_size, metric, jnp.asarray(1)
         if not (options.adapt_step_size or options.adapt_mass_matrix):
-            move = _moves(options, log_p, step_size, metric, lambda state, info: info.num_integration_steps)
+            move = _moves(options, log_p, step_size, metric, lambda *met: met[-1].num_integration_steps)
             state, counts = _scanned(move, algorithm.init(w0, log_p), key, options, options.warmup)
             return state, step_size, metric, 1 + counts.sum()
         warmup = blackjax.window_adaptation(
@@ -147,11 +147,15 @@ def _drawn(problem: Problem, options: HMC | NUTS) -> Callable[..., Any]:
     ) -> Any:
         log_p = log_density(problem.loss, data, w0, heat, gamma)
 
-        def kept(state: Any, info: Any) -> dict[str, Array]:
+        def kept(before: Any, state: Any, info: Any) -> dict[str, Array]:
             away = 0.5 * gamma * jnp.sum(jnp.square(state.position - w0))
+            energy = info.energy
+            if isinstance(options, HMC):  # of a proposal; one that is rejected, a divergent one say, is no draw's
+                stayed = -before.logdensity + 0.5 * jnp.sum(metric * jnp.square(info.momentum))
+                energy = jnp.where(info.is_accepted, energy, stayed)
             values = {
                 "loss": (-state.logdensity - away) / heat,
-                "energy": info.energy,
+                "energy": energy,
                 "diverging": info.is_divergent,
                 "n_steps": info.num_integration_steps,
                 "acceptance_rate": info.acceptance_rate,
@@ -165,15 +169,15 @@ def _drawn(problem: Problem, options: HMC | NUTS) -> Callable[..., Any]:
 
 
 def _moves(
-    options: HMC | NUTS, log_p: Callable[[Array], Array], step: Array, metric: Array, kept: Callable[[Any, Any], Any]
+    options: HMC | NUTS, log_p: Callable[[Array], Array], step: Array, metric: Array, kept: Callable[..., Any]
 ) -> Callable[..., Any]:
     kernel = _Algorithm(options).build_kernel()
 
     def move(state: Any, key_and_length: tuple[Array, Array | None]) -> tuple[Any, Any]:
         key, length = key_and_length
         more = () if length is None else (length,)
-        state, info = kernel(key, state, log_p, step, metric, *more)
-        return state, kept(state, info)
+        after, info = kernel(key, state, log_p, step, metric, *more)
+        return after, kept(state, after, info)
 
     return move
 
