@@ -148,7 +148,9 @@ def running(trace: Trace) -> Running:
 
 def mcse(values: Floats) -> float:
     """Monte-Carlo standard error of the mean of `values` (chain, draw); NaN where ArviZ cannot tell."""
-    return float(import_arviz().mcse(values)) if _told(values) else np.nan
+    if not _told(values):
+        return np.nan
+    return float(np.asarray(import_arviz().mcse(values)).item())  # an array of one value with some numpy
 
 
 def ess(values: Floats) -> float:

@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,23 @@ def compiler_options(n: int, d: int) -> dict[str, Any] | None:
     """
     import jax
 
-    return _QUICK if jax.default_backend() == "cpu" and is_tiny(n, d) else None
+    return _quick() if jax.default_backend() == "cpu" and is_tiny(n, d) else None
 
 
 _TINY = 20_000
-_QUICK = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+
+
+@lru_cache(maxsize=1)
+def _quick() -> dict[str, Any]:
+    """The options that this version of XLA knows."""
+    import jax
+
+    best = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
+    try:
+        jax.jit(lambda: 0, compiler_options=best).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return {"xla_backend_optimization_level": 1}
+    return best
 
 
 def _machine() -> str:

@@ -12,8 +12,9 @@ import pytest
 import quadrat as qd
 from quadrat_studies.lambda_hat import estimate, sampling, study, targets
 from quadrat_studies.lambda_hat.params import HMC, MCLMC, NUTS, SGLD, VI, Data, Model, Posterior, Sampler, Training
+from quadrat_studies.lambda_hat.runtime import is_tiny
 from quadrat_studies.lambda_hat.samplers import hamiltonian, mclmc, sgld
-from quadrat_studies.lambda_hat.samplers.lanes import Job, is_tiny
+from quadrat_studies.lambda_hat.samplers.lanes import Job
 from studies.lambda_hat.truths import TRUTHS
 
 MODEL, DATA = Model(widths=(4, 4)), Data(n_data=100)
@@ -75,7 +76,7 @@ def test_together_and_one_by_one_are_the_same_bits(options: Sampler, origin: sam
 
 def test_how_many_runs_a_call_takes_depends_on_the_problem_alone() -> None:
     problem = TRUTHS["regular"].problem
-    assert is_tiny(problem)
+    assert is_tiny(problem.n, problem.d)
     assert hamiltonian.width(problem, HMC()) == 4
     assert hamiltonian.width(problem, NUTS()) == mclmc.width(problem, MCLMC()) == sgld.width(problem, SGLD()) == 1
 
