@@ -186,6 +186,7 @@ def batch(bench: Bench) -> Iterator[str]:
     title = f"{RUNS} runs of HMC, {CHAINS} x {DRAWS} draws each after 500 of warm-up"
     yield f"{title:<66} {'best of':>7} {'seconds':>8} {'draws/s':>8}"
     yield line("side by side, two calls of four runs, in a warm process", 5, own["fused"], draws)
+    yield line("  the two calls at the same time, one on each core", 5, own["two"], draws)
     yield line("one by one in a warm process", 3, own["single"], draws)
     for name, seconds in best.items():
         yield line(f"{RUNS} processes, {AT_A_TIME} at a time, {name}", 2, seconds, draws)
@@ -199,10 +200,12 @@ def batch(bench: Bench) -> Iterator[str]:
     same = "the same bits" if own["same"] else "OTHER BITS"
     yield f"  alone and in a batch the runs have {same}; first call of the batch, with compiling: {own['first']:.1f} s"
     for name, seconds in best.items():
-        yield f"  throughput of a batch to {RUNS} processes, {name}: {seconds / own['fused']:.1f} x"
+        on_both, on_one = seconds / own["two"], seconds / own["fused"]
+        yield f"  throughput of a batch to {RUNS} processes, {name}: {on_both:.1f} x, on one core {on_one:.1f} x"
     yield f"  throughput of a batch to one by one in a warm process: {own['single'] / own['fused']:.1f} x"
-    ratio = best["a compile cache of its own, empty"] / own["fused"]
-    yield f"asked: {ASKED_RATIO:g} x that of {RUNS} processes at least: {verdict(ratio >= ASKED_RATIO)}"
+    ratio = best["a compile cache of its own, empty"] / own["two"]
+    met = verdict(ratio >= ASKED_RATIO)
+    yield f"asked: {ASKED_RATIO:g} x that of {RUNS} processes at least, on as many cores: {met}"
 
 
 def line(name: str, repeats: int, seconds: float, draws: int) -> str:
@@ -313,11 +316,21 @@ def warm(params: str, data: str) -> dict[str, Any]:
         def single() -> list[Any]:
             return [each for job in jobs for each in hamiltonian.sample(problem, [job])]
 
+        def spread() -> list[Any]:
+            def inside(block: list[Any]) -> list[Any]:
+                with both_precisions():  # it holds for a thread
+                    return hamiltonian.sample(problem, block)
+
+            blocks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
+            with ThreadPoolExecutor(AT_A_TIME) as pool:
+                return [each for found in pool.map(inside, blocks) for each in found]
+
         first, _ = timed(fused, 1)
         together, many = timed(fused, 5)
+        two, _ = timed(spread, 5)
         alone, ones = timed(single, 3)
         same = all((a.loss == b.loss).all() for a, b in zip(many, ones, strict=True))
-    return {"first": first, "fused": together, "single": alone, "same": bool(same)}
+    return {"first": first, "fused": together, "two": two, "single": alone, "same": bool(same)}
 
 
 def sgld_steps(params: str, data: str) -> dict[str, float]:

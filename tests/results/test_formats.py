@@ -68,6 +68,35 @@ dddddddddddddddddddddddddddddddd,0.0002,128,2,NaN,,x,true
 """
 
 
+CHOSEN = """\
+run           sampler.name  sampler.lr  acc
+───────────────────────────────────────────
+aaaaaaaaaaaa  sgd                  0.1  0.5
+bbbbbbbbbbbb  sgd                  0.2  0.6
+cccccccccccc  adam                 0.1  0.7
+
+where sampler.name=sgd: sampler.momentum=0.9
+where sampler.name=adam: sampler.beta=0.99
+"""
+
+
+def test_options_that_a_choice_tells_are_told_below() -> None:
+    frame = pl.DataFrame(
+        {
+            "run": [sign * 32 for sign in "abc"],
+            "sampler.name": ["sgd", "sgd", "adam"],
+            "sampler.lr": [0.1, 0.2, 0.1],
+            "sampler.momentum": [0.9, 0.9, None],
+            "sampler.beta": [None, None, 0.99],
+            "acc": [0.5, 0.6, 0.7],
+        }
+    )
+    axes = [name for name in frame.columns if name.startswith("sampler.")]
+    assert render(frame, "table", axes=axes).decode() == CHOSEN
+    varied = frame.with_columns(pl.Series("sampler.momentum", [0.8, 0.9, None]))
+    assert "sampler.momentum" in render(varied, "table", axes=axes).decode().splitlines()[0]
+
+
 def test_table() -> None:
     assert render(FRAME, "table", axes=AXES).decode() == TABLE
 

@@ -46,7 +46,8 @@ def shown(frame: pl.DataFrame, axes: Sequence[str], averaged: Sequence[str] = ()
 
     Parameters are shown exactly, metrics with four significant digits; run ids by their first digits, which is enough
     for `quadrat show`. A column with one value in all rows goes to the caption, unless it is a metric of measured
-    numbers.
+    numbers; so do the options of a choice that only some of its values have (`sampler.jitter`, where `sampler.name` is
+    hmc), as long as the choice tells them.
 
     Args:
         frame: the table.
@@ -58,6 +59,9 @@ def shown(frame: pl.DataFrame, axes: Sequence[str], averaged: Sequence[str] = ()
     caption = []
     if folded:
         caption.append("same in every row: " + ", ".join(f"{name}={short(exact(frame[name][0]))}" for name in folded))
+    told = _told_by_choice(frame, [name for name in left if name not in folded])
+    caption += [line for choice, options in told.items() for line in _by_choice(frame, choice, options)]
+    folded += [name for options in told.values() for name in options]
     columns: list[tuple[str, bool, list[str]]] = []
     for name in frame.columns:
         if name in folded:
@@ -82,6 +86,33 @@ def _folds(frame: pl.DataFrame, name: str, axes: Sequence[str]) -> bool:
     if len(frame) < 2 or name == RUN or (name not in axes and frame.schema[name].is_float()):
         return False
     return frame[name].n_unique() == 1
+
+
+def _told_by_choice(frame: pl.DataFrame, axes: Sequence[str]) -> dict[str, list[str]]:
+    """By choice, the parameters beside it that some rows do not have and that it tells wherever they are."""
+    import polars as pl
+
+    found: dict[str, list[str]] = {}
+    choices = [name for name in axes if frame.schema[name] == pl.String and not frame[name].null_count()]
+    for name in axes:
+        group, dot, _ = name.rpartition(".")
+        if not dot or not frame[name].null_count():
+            continue
+        for choice in (one for one in choices if one.rpartition(".")[0] == group):
+            if len(frame.select(choice, name).unique()) == frame[choice].n_unique():
+                found.setdefault(choice, []).append(name)
+                break
+    return found
+
+
+def _by_choice(frame: pl.DataFrame, choice: str, options: Sequence[str]) -> list[str]:
+    """A line for each value of a choice that has options which are told by it."""
+    lines = []
+    for row in frame.select(choice, *options).unique(maintain_order=True).iter_rows(named=True):
+        given = [f"{name}={short(exact(row[name]))}" for name in options if row[name] is not None]
+        if given:
+            lines.append(f"where {choice}={row[choice]}: " + ", ".join(given))
+    return lines
 
 
 def short(text: str) -> str:
