@@ -309,8 +309,9 @@ def warm(params: str, data: str) -> dict[str, Any]:
         jobs = hmc_jobs(problem)
         size = hamiltonian.width(problem, jobs[0].options)
 
+        blocks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
+
         def fused() -> list[Any]:
-            blocks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
             return [each for block in blocks for each in hamiltonian.sample(problem, block)]
 
         def single() -> list[Any]:
@@ -321,15 +322,16 @@ def warm(params: str, data: str) -> dict[str, Any]:
                 with both_precisions():  # it holds for a thread
                     return hamiltonian.sample(problem, block)
 
-            blocks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
             with ThreadPoolExecutor(AT_A_TIME) as pool:
                 return [each for found in pool.map(inside, blocks) for each in found]
 
         first, _ = timed(fused, 1)
         together, many = timed(fused, 5)
-        two, _ = timed(spread, 5)
+        two, apart = timed(spread, 5)
         alone, ones = timed(single, 3)
-        same = all((a.loss == b.loss).all() for a, b in zip(many, ones, strict=True))
+        same = all(
+            (a.loss == b.loss).all() and (a.loss == c.loss).all() for a, b, c in zip(many, ones, apart, strict=True)
+        )
     return {"first": first, "fused": together, "two": two, "single": alone, "same": bool(same)}
 
 

@@ -92,9 +92,11 @@ def test_options_that_a_choice_tells_are_told_below() -> None:
         }
     )
     axes = [name for name in frame.columns if name.startswith("sampler.")]
-    assert render(frame, "table", axes=axes).decode() == CHOSEN
+    assert render(frame, "table", axes=axes, choices=["sampler.name"]).decode() == CHOSEN
     varied = frame.with_columns(pl.Series("sampler.momentum", [0.8, 0.9, None]))
-    assert "sampler.momentum" in render(varied, "table", axes=axes).decode().splitlines()[0]
+    for some, choices in ((varied, ["sampler.name"]), (frame, []), (frame[:1], ["sampler.name"])):
+        head = render(some, "table", axes=axes, choices=choices).decode().splitlines()[0]
+        assert "sampler.momentum" in head
 
 
 def test_table() -> None:

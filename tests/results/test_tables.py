@@ -179,6 +179,11 @@ def test_texts_are_the_authors_words(tiny: Open) -> None:
     assert "test.loss" not in made.texts
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_chooses_a_variant_is_known(tiny: Open, whole: bool) -> None:
+    assert table(tiny(), "test", all=whole).choices == ("sampler.name",)
+
+
 def test_names_are_those_of_the_resolver(tiny: Open) -> None:
     """Whatever a table calls a parameter, the command line understands."""
     session = tiny()

@@ -89,7 +89,7 @@ def results(
     made = table(session, task, all=whole, where=where or ())
     names = parts(over)
     frame = averaged(made, names, include_invalid=include_invalid) if names else made.frame
-    deliver(frame, chosen, output, axes=made.axes, averaged=names)
+    deliver(frame, chosen, output, axes=made.axes, choices=made.choices, averaged=names)
     left_out = left_out_note(made) if names and not include_invalid else None
     for note in (*made.notes, *([left_out] if left_out else ())):
         say(f"note: {note}")
@@ -100,7 +100,9 @@ def parts(given: list[str] | None) -> list[str]:
     return [name.strip() for one in given or () for name in one.split(",") if name.strip()]
 
 
-def deliver(frame: Any, kind: str, output: Path | None, *, axes: Any = (), averaged: Any = ()) -> None:
+def deliver(
+    frame: Any, kind: str, output: Path | None, *, axes: Any = (), choices: Any = (), averaged: Any = ()
+) -> None:
     """Print a table, or write it to a file and say so."""
     from quadrat.core.errors import BadInput
     from quadrat.results.formats import ROWS_SHOWN, render, write
@@ -114,7 +116,7 @@ def deliver(frame: Any, kind: str, output: Path | None, *, axes: Any = (), avera
 
         width = shutil.get_terminal_size().columns
     limit = ROWS_SHOWN if output is None else None
-    data = render(frame, kind, axes=axes, averaged=averaged, width=width, limit=limit)
+    data = render(frame, kind, axes=axes, choices=choices, averaged=averaged, width=width, limit=limit)
     if output is not None:
         write(data, output)
         say(f"{len(frame):,} rows: {output}")

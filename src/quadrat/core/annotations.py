@@ -49,6 +49,14 @@ def variants(annotation: Any) -> list[type[pydantic.BaseModel]]:
     return [annotation] if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel) else []
 
 
+def literals(model: type[pydantic.BaseModel], name: str) -> tuple[Any, ...]:
+    """The values that a field may have, where it is a `Literal`; none where it is not, or does not exist."""
+    info = model.model_fields.get(name)
+    if info is None or typing.get_origin(info.annotation) is not typing.Literal:
+        return ()
+    return typing.get_args(info.annotation)
+
+
 def nested(annotation: Any, depth: int = 6) -> list[tuple[str, ...]]:
     """The paths of all fields inside a parameter that is a model or a union of models."""
     paths: dict[tuple[str, ...], None] = {}

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pydantic
 from numpy.typing import NDArray
 
-from quadrat.core.names import Found, Names, variants
+from quadrat.core.annotations import literals, variants
+from quadrat.core.names import Found, Names
 from quadrat.core.study import Study
 from quadrat.core.task import Task
 from quadrat.results.columns import series
@@ -82,18 +84,39 @@ def add_metrics(tidy: Tidy, read: Read, upstream: Upstream | None) -> None:
         tidy.metric(Metric(task.name, "dropped", column, "Members of the gather that failed"))
 
 
-def param_texts(names: Names) -> Iterator[tuple[str, str]]:
-    """The descriptions of all parameters by full name, leaves of trees too."""
-    for param in names:
-        if param.info.description:
-            yield param.key, param.info.description
-        rest = [(Found(param), param.info.annotation)]
-        while rest:
-            found, annotation = rest.pop()
-            for model in variants(annotation):
-                for name, info in model.model_fields.items():
-                    inner = Found(param, (*found.path, name))
-                    if info.description:
-                        yield inner.full, info.description
-                    if len(inner.path) < 6:
-                        rest.append((inner, info.annotation))
+def describe(tidy: Tidy, names: Names) -> None:
+    """Tell a table what parameters mean, and which of them choose between variants of a tree; leaves of trees too."""
+    tidy.texts |= {param.key: param.info.description for param in names if param.info.description}
+    for tree, models in _trees(names):
+        for model in models:
+            for name, info in model.model_fields.items():
+                if info.description:
+                    tidy.texts[_inside(tree, name).full] = info.description
+        tidy.choices |= {_inside(tree, name).full for name in models[0].model_fields if _chooses(models, name)}
+
+
+def _trees(names: Names) -> Iterator[tuple[Found, list[type[pydantic.BaseModel]]]]:
+    """All trees of parameters, with the models that each may be."""
+    rest = [(Found(param), param.info.annotation) for param in names]
+    while rest:
+        tree, annotation = rest.pop()
+        models = variants(annotation)
+        if models:
+            yield tree, models
+        if len(tree.path) < _DEEPEST:
+            rest += [
+                (_inside(tree, name), info.annotation) for one in models for name, info in one.model_fields.items()
+            ]
+
+
+_DEEPEST = 5
+
+
+def _inside(tree: Found, name: str) -> Found:
+    return Found(tree.param, (*tree.path, name))
+
+
+def _chooses(models: list[type[pydantic.BaseModel]], name: str) -> bool:
+    """Whether a field tells the variants apart: a `Literal` in each, of which no two have a value in common."""
+    values = [literals(model, name) for model in models]
+    return len(models) > 1 and all(values) and sum(map(len, values)) == len(set().union(*values))

@@ -8,7 +8,7 @@ import numpy as np
 
 from quadrat.plan.plan import Plan, Reason
 from quadrat.plan.relation import combine, first_seen
-from quadrat.querying.chain import add_metrics, chain_tasks, param_texts, read_chain
+from quadrat.querying.chain import add_metrics, chain_tasks, describe, read_chain
 from quadrat.results.columns import spread
 from quadrat.results.reading import Runs, mixing_note
 from quadrat.results.tidy import Tidy, Upstream
@@ -31,7 +31,7 @@ def planned(session: Session, task: str) -> Tidy:
         tidy.label(name, spread(name, plan.builder.labels.table(name), rows.columns[f"l:{name}"][kept])[0])
     for key, codes in chain.items():
         tidy.param(key, plan.builder.domains.table(key), codes[kept])
-    tidy.texts |= dict(param_texts(session.names))
+    describe(tidy, session.names)
     read: dict[str, Runs] = {}
     for name in chain_tasks(session.study, task):
         if f"@{name}" not in rows.columns:

@@ -10,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from quadrat.core.names import Names
-from quadrat.querying.chain import Read, add_metrics, chain_tasks, param_texts, read_chain
+from quadrat.querying.chain import Read, add_metrics, chain_tasks, describe, read_chain
 from quadrat.results.reading import mixing_note, task_rows
 from quadrat.results.tidy import Tidy, Upstream
 from quadrat.session import Session
@@ -32,7 +32,7 @@ def stored(session: Session, task: str) -> Tidy:
     rows = rows[np.argsort(index.light["started"][rows], kind="stable")]
     ids = index.ids()
     tidy = Tidy(session.study.name, task, [ids[row] for row in rows.tolist()])
-    tidy.texts |= dict(param_texts(session.names))
+    describe(tidy, session.names)
     read = _read(session, task, rows)
     for name in chain_tasks(session.study, task):
         if name in read:

@@ -55,6 +55,7 @@ def render(
     kind: str,
     *,
     axes: Sequence[str] = (),
+    choices: Sequence[str] = (),
     averaged: Sequence[str] = (),
     width: int | None = None,
     limit: int | None = None,
@@ -70,6 +71,7 @@ def render(
         frame: the table.
         kind: one of FORMATS.
         axes: its columns that are labels or parameters.
+        choices: those of them that say which variant a tree is of.
         averaged: the names that it was averaged over.
         width: columns of the terminal, for a table.
         limit: the most rows, for a table.
@@ -86,9 +88,9 @@ def render(
         frame.write_parquet(out)
         return out.getvalue()
     if kind == "markdown":
-        return human.markdown(human.shown(frame, axes, averaged)).encode()
+        return human.markdown(human.shown(frame, axes, averaged, choices)).encode()
     if kind == "table":
-        return human.text(human.shown(frame, axes, averaged), width=width, limit=limit).encode()
+        return human.text(human.shown(frame, axes, averaged, choices), width=width, limit=limit).encode()
     raise unknown("format", kind, FORMATS)
 
 

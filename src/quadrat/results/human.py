@@ -41,7 +41,7 @@ class Shown:
     caption: list[str]
 
 
-def shown(frame: pl.DataFrame, axes: Sequence[str], averaged: Sequence[str] = ()) -> Shown:
+def shown(frame: pl.DataFrame, axes: Sequence[str], averaged: Sequence[str] = (), choices: Sequence[str] = ()) -> Shown:
     """Lay a table out for people.
 
     Parameters are shown exactly, metrics with four significant digits; run ids by their first digits, which is enough
@@ -53,15 +53,18 @@ def shown(frame: pl.DataFrame, axes: Sequence[str], averaged: Sequence[str] = ()
         frame: the table.
         axes: its columns that are labels or parameters.
         averaged: the names that were averaged over: `<metric>_avg` and `<metric>_std` are then shown as one column.
+        choices: the parameters that say which variant a tree is of (`sampler.name`).
     """
     left = [name for name in frame.columns if name in axes]
     folded = [name for name in frame.columns if _folds(frame, name, left)]
     caption = []
     if folded:
         caption.append("same in every row: " + ", ".join(f"{name}={short(exact(frame[name][0]))}" for name in folded))
-    told = _told_by_choice(frame, [name for name in left if name not in folded])
-    caption += [line for choice, options in told.items() for line in _by_choice(frame, choice, options)]
-    folded += [name for options in told.values() for name in options]
+    for choice in choices:
+        if choice in left and choice not in folded:
+            told = _told_by(choice, frame, left)
+            caption += _by_choice(frame, choice, told)
+            folded += told
     columns: list[tuple[str, bool, list[str]]] = []
     for name in frame.columns:
         if name in folded:
@@ -88,21 +91,16 @@ def _folds(frame: pl.DataFrame, name: str, axes: Sequence[str]) -> bool:
     return frame[name].n_unique() == 1
 
 
-def _told_by_choice(frame: pl.DataFrame, axes: Sequence[str]) -> dict[str, list[str]]:
-    """By choice, the parameters beside it that some rows do not have and that it tells wherever they are."""
-    import polars as pl
-
-    found: dict[str, list[str]] = {}
-    choices = [name for name in axes if frame.schema[name] == pl.String and not frame[name].null_count()]
-    for name in axes:
-        group, dot, _ = name.rpartition(".")
-        if not dot or not frame[name].null_count():
-            continue
-        for choice in (one for one in choices if one.rpartition(".")[0] == group):
-            if len(frame.select(choice, name).unique()) == frame[choice].n_unique():
-                found.setdefault(choice, []).append(name)
-                break
-    return found
+def _told_by(choice: str, frame: pl.DataFrame, axes: Sequence[str]) -> list[str]:
+    """The parameters of a choice's tree that some rows do not have and that the choice tells wherever they are."""
+    tree = choice.rpartition(".")[0]
+    return [
+        name
+        for name in axes
+        if name.startswith(f"{tree}.")
+        and 0 < frame[name].null_count() < len(frame)
+        and len(frame.select(choice, name).unique()) == frame[choice].n_unique()
+    ]
 
 
 def _by_choice(frame: pl.DataFrame, choice: str, options: Sequence[str]) -> list[str]:

@@ -47,6 +47,7 @@ class Tidy:
         ids: the run ids, 32 hexadecimal digits each.
         done: for each row whether its run is finished.
         texts: what parameters mean, by full name.
+        choices: the full names of parameters that say which variant a tree is of.
         notes: lines for the reader.
     """
 
@@ -55,6 +56,7 @@ class Tidy:
     ids: Sequence[str]
     done: NDArray[np.bool_] | None = None
     texts: dict[str, str] = field(default_factory=dict)
+    choices: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     _labels: list[tuple[str, pl.Series]] = field(default_factory=list)
     _params: list[tuple[str, Sequence[Any] | None, Any]] = field(default_factory=list)
@@ -103,6 +105,7 @@ class Tidy:
         units: dict[str, Unit] = {}
         axes = {hidden: self._axes(one, labels, params, full) for hidden, one in self._upstreams.items()}
         texts = {name: self.texts[one] for name, one in full.items() if one in self.texts}
+        choices = tuple(name for name, one in full.items() if one in self.choices)
         for metric, hidden in self._metrics:
             name = self._metric_name(metric, {RUN, *labels, *params, *metrics})
             full[name] = f"{metric.task}.{metric.name}"
@@ -119,7 +122,7 @@ class Tidy:
         rows = pl.DataFrame([*columns, pl.Series(f"{HIDDEN}done", done)])
         return Table(
             self.study, self.task, rows, tuple(labels), tuple(params), tuple(metrics), full, texts=texts,
-            inner=frozenset(leaves), units=units, marks=tuple(marks), notes=tuple(self.notes),
+            choices=choices, inner=frozenset(leaves), units=units, marks=tuple(marks), notes=tuple(self.notes),
         )  # fmt: skip
 
     @staticmethod

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pydantic
 
-from quadrat.core.annotations import is_open, variants
+from quadrat.core.annotations import is_open, literals, variants
 from quadrat.core.trees import Path, copied, put
 
 Model = type[pydantic.BaseModel]
@@ -83,23 +82,16 @@ def _variant(models: list[Model], default: Any, given: Mapping[str, Any]) -> tup
     """The variant that is meant, and the field that says so; None where it is left to the validation."""
     if len(models) == 1:
         return models[0], None
-    tags = [name for name in given if any(_literals(model, name) for model in models)]
+    tags = [name for name in given if any(literals(model, name) for model in models)]
     own = type(default)
     if not tags:
         is_own = own in models and (given.keys() <= own.model_fields.keys() or _is_tagged(own))
         return (own if is_own else None), None
-    fits = [model for model in models if all(given[name] in _literals(model, name) for name in tags)]
+    fits = [model for model in models if all(given[name] in literals(model, name) for name in tags)]
     if own in fits:
         return own, tags[0]
     return (fits[0] if len(fits) == 1 else None), tags[0]
 
 
 def _is_tagged(model: Model) -> bool:
-    return any(_literals(model, name) for name in model.model_fields)
-
-
-def _literals(model: Model, name: str) -> tuple[Any, ...]:
-    info = model.model_fields.get(name)
-    if info is None or typing.get_origin(info.annotation) is not typing.Literal:
-        return ()
-    return typing.get_args(info.annotation)
+    return any(literals(model, name) for name in model.model_fields)
