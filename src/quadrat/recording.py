@@ -26,7 +26,7 @@ def make_context(session: Session, plan: Plan, owner: str) -> Context:
             "kind": session.loaded.ref.kind,
             "source": session.loaded.ref.target,
             "overrides": list(request.overrides),
-            "config_files": [str(path) for path in (session.project_file, *request.config_files) if path is not None],
+            "config_files": [str(path) for path in (*session.project_files, *request.config_files)],
             "only": request.only,
             "to": request.to,
             "where": list(request.where),

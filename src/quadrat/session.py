@@ -132,17 +132,15 @@ class Session:
         return folder if folder is not None and folder.is_dir() else None
 
     @property
-    def project_file(self) -> Path | None:
-        """The configuration of the study's users, where the working folder has it."""
-        file = self.study.project_config
-        return file if file is not None and file.exists() else None
+    def project_files(self) -> list[Path]:
+        """The configuration of the study's users, as far as the working folder has it."""
+        return [file for file in self.study.project_config if file.exists()]
 
     @cached_property
     def _composed(self) -> Composed:
         """The study's configuration, that of its users, and the files of the request."""
         has_config = self.conf_dir is not None and (self.conf_dir / f"{self.study.config}.yaml").is_file()
-        project = [] if self.project_file is None else [self.project_file]
-        files = [*project, *self.request.config_files]
+        files = [*self.project_files, *self.request.config_files]
         return compose(self.conf_dir, self.study.config if has_config else None, self._parsed[1], files)
 
     @cached_property

@@ -79,6 +79,47 @@ def test_a_file_name_as_target_builds_just_its_chain(flow: Flow) -> None:
     assert "no run of this sweep has the name 'reports/net_0009_noise0.5.txt'" in said
 
 
+def test_an_absolute_path_is_the_same_target(finished: Flow) -> None:
+    name = "runs/reports/net_0002_noise0.5.txt"
+    assert is_done(finished.snakemake("-n", str(finished.folder / name)))
+    assert "Missing" in finished.snakemake("-n", f"/elsewhere/{name}", code=1)
+
+
+ASKED = """
+study.targets_as = "files"
+
+@study.space
+def space(files: list[str] = []) -> dict[str, qd.Space]:
+    asked = [int(name.split("_")[1]) for name in files if name.startswith("models/net_")]
+    return {"train": qd.grid(seed=list(dict.fromkeys([*asked, 1])))}
+
+
+class Trained(qd.Result):
+    weights: qd.File
+
+
+@study.task
+def train(seed: int, run: qd.Run) -> Trained:
+    note(f"train {seed}")
+    file = run.file("weights.pt")
+    file.write_text(str(seed))
+    return Trained(weights=file)
+
+
+study.view(train, "models/net_{seed:04d}_trained.pt", artifact="weights")
+"""
+
+
+def test_a_study_may_add_to_the_sweep_what_makes_a_file(tmp_path: Path) -> None:
+    flow = Flow(tmp_path, ASKED)
+    flow.write_snakefile()
+    assert jobs(flow.snakemake("-j1", "runs/models/net_0007_trained.pt")) == {"train": 1}
+    assert jobs(flow.snakemake("-j1", str(flow.root / "models/net_0008_trained.pt"))) == {"train": 1}
+    assert dict(flow.notes()) == {"train 7": 1, "train 8": 1}
+    assert flow.views() == ["models/net_0007_trained.pt", "models/net_0008_trained.pt"]
+    assert jobs(flow.snakemake("-n")) == {"train": 1, "all": 1}
+
+
 def test_forcerun_makes_just_that_again(flow: Flow) -> None:
     flow.finish(*SWEEP)
     flow.forget()

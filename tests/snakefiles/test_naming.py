@@ -142,6 +142,7 @@ def test_a_view_whose_names_have_braces_is_none_for_snakemake(tmp_path: Path) ->
         ("targets=[{model: small, seed: 1}]", ["targets=[{model:small,seed:1}]"]),
         ("data=[a b, 'it''s', \"\"]", [r"data='a b','it\'s',''"]),
         ("model={}", ["model={}"]),
+        ("model={depth:2, width=:thin}", ["model.depth=2", "model.width=thin"]),
     ],
 )
 def test_config_as_overrides(entry: str, expected: list[str]) -> None:

@@ -129,6 +129,19 @@ def test_a_projects_file_is_found_from_the_working_folder(tmp_path: Path) -> Non
         qd.Study("s", project_config=str(tmp_path / "experiments.yaml"))
 
 
+def test_there_may_be_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = qd.Study("s", project_config=["a.yaml", "b.yaml", "c.yaml"])
+
+    @study.task
+    def train(lr: float = 0.1, size: int = 1) -> dict[str, Any]: ...
+
+    Path("c.yaml").write_text("lr: 0.5\n", encoding="utf-8")
+    Path("a.yaml").write_text("lr: 0.25\nsize: 2\n", encoding="utf-8")
+    assert column(plan(study), "train", "lr") == [0.5]
+    assert column(plan(study), "train", "size") == [2]
+
+
 def test_a_parameter_goes_before_a_setting_of_its_name() -> None:
     other = qd.Study("s", settings_as={"root": "store"})
 

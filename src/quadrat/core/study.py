@@ -36,9 +36,11 @@ class Study:
         name: what the study is called; part of every id.
         preload: modules that workers should have imported before their first run ("torch").
         config: name of the configuration file in the study's `conf` folder, without `.yaml`.
-        project_config: a YAML file of the study's users, such as "config/experiments.yaml", looked for in the folder in
-            which they work: where it is, it goes on top of the study's own configuration.
+        project_config: a YAML file of the study's users, such as "config/experiments.yaml", or several, looked for in
+            the folder in which they work: those that are there go on top of the study's own configuration, in order.
         settings_as: names by which the study's users know settings of Quadrat: {"store_root": "store"}.
+        targets_as: the setting of the study's space function that takes the names of files which are asked for
+            (`quadrat make FILE`, `snakemake FILE`): it may add to the sweep what makes them.
 
     Raises:
         DeclarationError: for a name that is no plain word, a project's file that is not below the working folder.
@@ -50,20 +52,24 @@ class Study:
         *,
         preload: Sequence[str] = (),
         config: str = "config",
-        project_config: str | None = None,
+        project_config: str | Sequence[str] = (),
         settings_as: Mapping[str, str] | None = None,
+        targets_as: str | None = None,
     ) -> None:
         if not name.replace("-", "_").isidentifier():
             raise DeclarationError(f"'{name}' is no name for a study", hint="letters, digits, - and _")
-        if project_config is not None and Path(project_config).is_absolute():
-            raise DeclarationError(
-                f"project_config='{project_config}' is one file for everybody", hint="a path from the working folder"
-            )
+        own = [project_config] if isinstance(project_config, str) else project_config
+        for file in own:
+            if Path(file).is_absolute():
+                raise DeclarationError(
+                    f"project_config='{file}' is one file for everybody", hint="a path from the working folder"
+                )
         self.name = name
         self.preload = tuple(preload)
         self.config = config
-        self.project_config = None if project_config is None else Path(project_config)
+        self.project_config = tuple(map(Path, own))
         self.settings_as = dict(settings_as or {})
+        self.targets_as = targets_as
         self.tasks: dict[str, Task] = {}
         self.parts: dict[str, tuple[str, ...]] = {}
         self.views: list[View] = []

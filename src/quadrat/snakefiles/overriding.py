@@ -12,6 +12,8 @@ from quadrat.core.errors import ConfigError
 
 # What Hydra's grammar takes as it stands.
 _BARE = re.compile(r"[\w./+%@-]+")
+# "{rctype:full}": without a blank YAML takes it for a key without a value, and Hydra for what is meant.
+_UNSPACED = re.compile(r"(?P<key>\w+)[:=]+(?P<value>.+)")
 
 
 def as_overrides(entries: Sequence[str], is_parameter: Callable[[str], bool]) -> list[str]:
@@ -41,18 +43,20 @@ def as_overrides(entries: Sequence[str], is_parameter: Callable[[str], bool]) ->
 def _spelt(name: str, value: Any, is_parameter: Callable[[str], bool]) -> Iterator[str]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
+            if match := _UNSPACED.fullmatch(key) if item == "" else None:
+                key, item = match["key"], match["value"]
             yield from _spelt(f"{name}.{key}", item, is_parameter)
     elif isinstance(value, list) and value and is_parameter(name):
-        yield f"{name}={','.join(map(_literal, value))}"
+        yield f"{name}={','.join(map(literal, value))}"
     else:
-        yield f"{name}={_literal(value)}"
+        yield f"{name}={literal(value)}"
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """A value as Hydra's grammar writes it."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_literal(key)}:{_literal(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{literal(key)}:{literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_literal, value)) + "]"
+        return "[" + ",".join(map(literal, value)) + "]"
     text = str(value)
     return text if _BARE.fullmatch(text) else "'" + re.sub(r"(\\*)'", r"\1\1\\'", text) + "'"

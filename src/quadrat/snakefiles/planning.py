@@ -18,7 +18,7 @@ from quadrat.freezing import freeze_plan
 from quadrat.plan.plan import Plan, Reason, TaskPlan
 from quadrat.session import Request, Session
 from quadrat.snakefiles.naming import RuleSet, output_names
-from quadrat.snakefiles.overriding import as_overrides
+from quadrat.snakefiles.overriding import as_overrides, literal
 from quadrat.snakefiles.sheet import Reads, RuleSheet, Sheet
 from quadrat.snakefiles.syncing import date, soften, sync
 from quadrat.store.store import Store
@@ -37,6 +37,7 @@ class Asked:
         folder: the Snakefile's.
         overrides, config_files: of the Snakefile, before those of the command line.
         config, configfiles: what stands after `--config` and `--configfile`.
+        targets: the files that are asked for, as views name them.
     """
 
     study: str
@@ -46,6 +47,7 @@ class Asked:
     config_files: Sequence[str] = ()
     config: Sequence[str] = ()
     configfiles: Sequence[Path] = ()
+    targets: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,8 @@ def open_sweep(asked: Asked) -> Session:
         sys.stderr.write(f"note: {line}, which slows planning down: import it inside the tasks\n")
     names = Names(loaded.study)
     given = as_overrides(asked.config, lambda name: bool(names.lookup(name)))
+    if asked.targets and loaded.study.targets_as:
+        given.append(f"{loaded.study.targets_as}={literal(list(asked.targets))}")
     files = [asked.folder / file for file in asked.config_files]
     request = Request((*asked.overrides, *given), (*files, *asked.configfiles))
     session = Session(loaded, Store(asked.store), request)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quadrat.snakefiles.sheet import Sheet, Unknown
+from quadrat.snakefiles.targets import file_targets, take_absolute
 
 if TYPE_CHECKING:
     from quadrat.snakefiles.planning import Planned
@@ -65,6 +66,7 @@ class Sweep:
         self._planned: Planned | None = None
         self._prepared: set[tuple[str, int]] = set()
         self._compared = False
+        take_absolute(workflow)
         _take_repeated(workflow.resource_settings)
         _translate_time(workflow.resource_settings)
         if workflow.is_main_process and GIVEN_VARIABLE not in os.environ:
@@ -99,8 +101,11 @@ class Sweep:
 
         settings = self._workflow.config_settings
         folder, config = Path(self._workflow.basedir), list(settings.config_args or ())
+        targets = [target.removeprefix(self._prefix) for target in file_targets(sys.argv[1:])]
         try:
-            return plan_sweep(Asked(study, store, folder, overrides, config_files, config, settings.configfiles))
+            return plan_sweep(
+                Asked(study, store, folder, overrides, config_files, config, settings.configfiles, targets)
+            )
         except QuadratError as error:  # Snakemake tells its own without a traceback
             raise WorkflowError(str(error)) from None
 

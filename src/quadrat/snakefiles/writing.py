@@ -59,8 +59,8 @@ def place_of(session: Session, folder: Path, store: Path | None, chunk: int | No
     if re.search(r"[{}]", root):
         raise BadInput(f"the store '{root}' has braces in its name", hint="Snakemake takes them for wildcards")
     config = list(session.request.config_files)
-    if session.project_file is not None and folder.resolve() != Path.cwd():
-        config.insert(0, session.project_file)  # Snakemake will not find it from that folder
+    if folder.resolve() != Path.cwd():
+        config[:0] = session.project_files  # Snakemake will not find them from that folder
     files = tuple(_from(folder, path.absolute()) for path in config)
     return Place(folder, study, root, session.request.overrides, files, chunk)
 
