@@ -59,10 +59,10 @@ class Study:
         if not name.replace("-", "_").isidentifier():
             raise DeclarationError(f"'{name}' is no name for a study", hint="letters, digits, - and _")
         own = [project_config] if isinstance(project_config, str) else project_config
-        for file in own:
-            if Path(file).is_absolute():
+        for one in own:
+            if Path(one).is_absolute():
                 raise DeclarationError(
-                    f"project_config='{file}' is one file for everybody", hint="a path from the working folder"
+                    f"project_config='{one}' is one file for everybody", hint="a path from the working folder"
                 )
         self.name = name
         self.preload = tuple(preload)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ def file_targets(arguments: Sequence[str]) -> list[str]:
 
 def relative(target: str) -> str:
     """A path as it is from the working folder, where it lies there; any other target as it stands."""
-    if os.path.isabs(target) and Path(target).is_relative_to(Path.cwd()):
+    if Path(target).is_absolute() and Path(target).is_relative_to(Path.cwd()):
         return str(Path(target).relative_to(Path.cwd()))
     return target
 
@@ -38,7 +37,7 @@ def take_absolute(workflow: Any) -> None:
     Snakemake compares the names of outputs as texts, and these are relative here. It hands over the targets when the
     Snakefile has been read, so that they can only be changed as they come.
     """
-    kind = type(workflow)
+    kind: Any = type(workflow)
 
     def assign(self: Any, name: str, value: Any) -> None:
         if name == "dag_settings" and value is not None:
