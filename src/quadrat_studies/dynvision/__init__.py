@@ -1,0 +1,1 @@
+"""The study `dynvision`: recurrent vision models with biological time, and their experiments."""
