@@ -48,6 +48,14 @@ class Temp(File):
     """An artifact that goes when its last reader is done. The run stays finished."""
 
 
+class Links(File):
+    """An artifact that is a folder of symbolic links: to files of runs before it, or to data that lie elsewhere.
+
+    Nothing is copied, and nothing of what they lead to belongs to the run: whoever takes that away breaks the links. Links
+    into the store are best relative, so that it can be moved. Checksums do not look behind them: keep one of one's own.
+    """
+
+
 class Result(pydantic.BaseModel):
     """Base of what a task returns: scalars are its metrics, `qd.File` and `qd.Temp` fields its artifacts."""
 

@@ -12,7 +12,7 @@ import pydantic_core
 from quadrat.core.content import sha256, size
 from quadrat.core.errors import BadInput
 from quadrat.core.identity import digest, encode
-from quadrat.core.result import File, Result, Temp, plain_scalar
+from quadrat.core.result import File, Links, Result, Temp, plain_scalar
 from quadrat.core.task import Task
 from quadrat.store.record import Artifact
 
@@ -81,10 +81,12 @@ def _artifact(task: Task, name: str, path: File, staging: Path) -> Artifact:
         raise BadInput(f"artifact '{name}' was not written: there is no file '{path.name}'", where=task.where)
     for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
         if part.is_symlink():
+            if issubclass(task.artifacts.get(name, File), Links):
+                continue
             raise BadInput(
                 f"artifact '{name}' is a link to '{part.readlink()}'",
                 where=task.where,
-                hint="a run keeps files of its own: copy what it points to",
+                hint="a run keeps files of its own: copy what it points to, or declare a folder of qd.Links",
             )
         if part.is_file():
             part.chmod(0o444)  # views are links to it: a write through one would change the run

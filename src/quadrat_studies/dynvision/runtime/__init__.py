@@ -1,0 +1,1 @@
+"""Making, training and testing models: what the tasks of the study do."""

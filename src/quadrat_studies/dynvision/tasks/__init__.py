@@ -1,0 +1,1 @@
+"""What the tasks of the study do with their runs: arguments in, files and results out."""
