@@ -51,8 +51,8 @@ class Temp(File):
 class Links(File):
     """An artifact that is a folder of symbolic links: to files of runs before it, or to data that lie elsewhere.
 
-    Nothing is copied, and nothing of what they lead to belongs to the run: whoever takes that away breaks the links. Links
-    into the store are best relative, so that it can be moved. Checksums do not look behind them: keep one of one's own.
+    Nothing is copied, and nothing of what they lead to belongs to the run: whoever takes that away breaks the links.
+    Links into the store are best relative, so that it can be moved. Checksums do not look behind them.
     """
 
 

@@ -77,8 +77,8 @@ class Trained(qd.Result):
     best: qd.File
     config: qd.File
     log: qd.File
+    logs: qd.File
     checkpoints: qd.File
-    logs: qd.File | None = None
     epochs_done: int
     """epochs"""
     best_epoch: int

@@ -21,6 +21,8 @@ from quadrat import BadInput
 from .measures import Floats, find_measure
 
 Error = Literal["ci95", "sem", "std"]
+FEW = 3
+"""Seeds of which an interval of confidence can be told: of two, it is 13 standard errors wide."""
 
 CONDITION = (
     *("experiment", "model_name", "status", "epoch", "dt"),
@@ -143,7 +145,8 @@ def summarise(table: pl.DataFrame, value: str, by: Sequence[str], error: Error =
         table: with a row for each sample.
         value: the column; what is null is left out.
         by: columns that tell the rows of the result apart.
-        error: half of the interval: "ci95" of Student's t, "sem" the standard error, "std" the standard deviation.
+        error: half of the interval: "ci95" of Student's t, "sem" the standard error, "std" the standard deviation. In
+            place of "ci95" of fewer than `FEW` seeds, which says nothing, low and high are their range.
 
     Returns:
         `by`, mean, low, high (null of a single value), number (of seeds or samples, as `spread_over` says).
@@ -157,6 +160,11 @@ def summarise(table: pl.DataFrame, value: str, by: Sequence[str], error: Error =
     rows = rows.drop_nulls(value)
     if spread_over(table) == "seeds":
         rows = rows.group_by(*by, "seed").agg(pl.col(value).mean())
+        if error == "ci95" and rows["seed"].n_unique() < FEW:
+            low, high = (getattr(pl.col(value), name)().alias(side) for name, side in (("min", "low"), ("max", "high")))
+            return (
+                rows.group_by(by).agg(pl.col(value).mean().alias("mean"), low, high, pl.len().alias("number")).sort(by)
+            )
     means = rows.group_by(by).agg(
         pl.col(value).mean().alias("mean"), pl.col(value).std().alias("std"), pl.len().alias("number")
     )

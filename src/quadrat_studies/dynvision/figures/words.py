@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..analysis.summaries import Error
+from ..analysis.summaries import FEW, Error
 
 _ERRORS = {"ci95": "95 % CI", "sem": "s.e.m.", "std": "s.d."}
 
@@ -46,6 +46,8 @@ class About:
         several = f"{low}–{high}" if low < high else str(high)
         if high < 2:
             return f"one {over.removesuffix('s')}, no interval"
+        if over == "seeds" and high < FEW and self.error == "ci95":
+            return f"mean and range of {several} seeds"
         return f"mean and {_ERRORS[self.error]} over {several} {over}"
 
 

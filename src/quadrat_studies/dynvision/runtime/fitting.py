@@ -14,10 +14,12 @@ from typing import Any
 import lightning.pytorch as lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from quadrat import BadInput
 
+from ..images.batches import Batches
 from ..networks import RecurrentNetwork
 from ..params import Training
 from .keeping import Keeper, Tell
@@ -47,7 +49,7 @@ class Fit:
 def fit(
     network: RecurrentNetwork,
     training: Training,
-    loaders: tuple[Iterable[Any], Iterable[Any]],
+    loaders: tuple[Batches, Batches],
     seed: int,
     scratch: Path,
     kept: Path,
@@ -76,13 +78,12 @@ def fit(
     start = last if last.exists() else before
     keeper = Keeper(last, kept, training.save_every, training.check_val_every_n_epoch, tell)
     learner = Learner(network, training, seed)
-    trainer = _trainer(training, keeper, list(loggers), scratch)
     with warnings.catch_warnings():
         # Batches are made by this process from mapped memory; more workers would only copy them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists.*")
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-        _fit(trainer, learner, loaders, start)
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
+        warnings.filterwarnings("ignore", message="The `srun` command is available")  # and need not be used
+        _fit(_trainer(training, keeper, list(loggers), scratch, len(loaders[0])), learner, loaders, start)
     kept.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(last, kept / LAST)
     state = network.state_dict()
@@ -98,7 +99,7 @@ def _last(history: list[dict[str, float]]) -> dict[str, float]:
     return found
 
 
-def _trainer(training: Training, keeper: Keeper, loggers: list[Any], folder: Path) -> lightning.Trainer:
+def _trainer(training: Training, keeper: Keeper, loggers: list[Any], folder: Path, batches: int) -> lightning.Trainer:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
     stopping: list[Callback] = []
@@ -112,7 +113,7 @@ def _trainer(training: Training, keeper: Keeper, loggers: list[Any], folder: Pat
         accumulate_grad_batches=training.accumulate_grad_batches,
         gradient_clip_val=training.gradient_clip,
         check_val_every_n_epoch=min(training.check_val_every_n_epoch, training.epochs),
-        log_every_n_steps=training.log_every_n_steps,
+        log_every_n_steps=min(training.log_every_n_steps, batches),
         num_sanity_val_steps=0,
         logger=loggers or False,
         callbacks=[*stopping, keeper],
@@ -121,6 +122,7 @@ def _trainer(training: Training, keeper: Keeper, loggers: list[Any], folder: Pat
         enable_model_summary=False,
         profiler=training.profiler,
         default_root_dir=folder,
+        plugins=[LightningEnvironment()],  # one process, also inside a job of SLURM
     )
 
 

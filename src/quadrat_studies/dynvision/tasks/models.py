@@ -59,14 +59,18 @@ def train(params: Training, init: qd.Done[Init, Any], data_name: str, packed: An
     before = run.previous.result.checkpoints / LAST if run.previous else None
     loggers = make_loggers(params, run.file("logs"))
     done = fit(network, params, loaders, seed, run.scratch, kept, before=before, loggers=loggers, tell=tell)
-    files = {"weights": run.file("trained.pt"), "best": run.file("trained-best.pt"), "log": run.file("training.csv")}
+    files = {
+        "weights": run.file("trained.pt"),
+        "best": run.file("trained-best.pt"),
+        "log": run.file("logs/training.csv"),
+    }
     torch.save(done.weights, files["weights"])
     torch.save(done.best, files["best"])
     write_history(done.history, files["log"])
     return {
         **files,
         "checkpoints": qd.File(kept),
-        "logs": run.file("logs") if loggers else None,
+        "logs": run.file("logs"),
         "config": write_config(run, {"data_name": data_name}, init=init.params, train=params),
         "epochs_done": len(done.history),
         "best_epoch": done.best_epoch,
