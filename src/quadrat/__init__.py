@@ -14,7 +14,7 @@ from quadrat.core.errors import BadInput, QuadratError
 from quadrat.core.markers import by, follow, neutral, off_id, over, valid, was, when
 from quadrat.core.params import Params
 from quadrat.core.resources import Resources
-from quadrat.core.result import Done, Failed, File, Links, Many, Result, Temp
+from quadrat.core.result import Done, Failed, File, Folder, Links, Many, Result, Temp
 from quadrat.core.run import Run
 from quadrat.core.study import Study
 from quadrat.space.algebra import Space, grid, label, points
@@ -29,6 +29,7 @@ __all__ = [
     "Done",
     "Failed",
     "File",
+    "Folder",
     "Links",
     "Many",
     "Params",

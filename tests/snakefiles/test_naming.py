@@ -143,6 +143,7 @@ def test_a_view_whose_names_have_braces_is_none_for_snakemake(tmp_path: Path) ->
         ("data=[a b, 'it''s', \"\"]", [r"data='a b','it\'s',''"]),
         ("model={}", ["model={}"]),
         ("model={depth:2, width=:thin}", ["model.depth=2", "model.width=thin"]),
+        ("targets=0001", ["targets='0001'"]),
     ],
 )
 def test_config_as_overrides(entry: str, expected: list[str]) -> None:

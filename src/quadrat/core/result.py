@@ -48,7 +48,11 @@ class Temp(File):
     """An artifact that goes when its last reader is done. The run stays finished."""
 
 
-class Links(File):
+class Folder(File):
+    """An artifact that is a folder. Snakemake does not take it for an output: give it a file beside it."""
+
+
+class Links(Folder):
     """An artifact that is a folder of symbolic links: to files of runs before it, or to data that lie elsewhere.
 
     Nothing is copied, and nothing of what they lead to belongs to the run: whoever takes that away breaks the links.

@@ -19,7 +19,7 @@ from quadrat.core.errors import BadInput
 from quadrat.core.markers import OffId
 from quadrat.core.names import Param
 from quadrat.core.params import marker
-from quadrat.core.result import Temp
+from quadrat.core.result import Folder, Temp
 from quadrat.core.study import Study
 from quadrat.core.task import Task
 from quadrat.core.trees import at_path, flatten
@@ -148,7 +148,7 @@ def rule_name(task: Task) -> str:
 def _is_file(task: Task, artifact: str) -> bool:
     """Whether each run of a task has this artifact, for good."""
     kind = task.artifacts.get(artifact)
-    if kind is None or issubclass(kind, Temp) or task.signature.result is None:
+    if kind is None or issubclass(kind, Temp | Folder) or task.signature.result is None:
         return False
     return type(None) not in typing.get_args(task.signature.result.model_fields[artifact].annotation)
 

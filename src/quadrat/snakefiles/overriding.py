@@ -12,6 +12,7 @@ from quadrat.core.errors import ConfigError
 
 # What Hydra's grammar takes as it stands.
 _BARE = re.compile(r"[\w./+%@-]+")
+_PADDED = re.compile(r"0\d+")
 # "{rctype:full}": without a blank YAML takes it for a key without a value, and Hydra for what is meant.
 _UNSPACED = re.compile(r"(?P<key>\w+)[:=]+(?P<value>.+)")
 
@@ -30,6 +31,8 @@ def as_overrides(entries: Sequence[str], is_parameter: Callable[[str], bool]) ->
     for entry in entries:
         name, _, value = entry.partition("=")
         if not value.startswith(("[", "{")):
+            if _PADDED.fullmatch(value) and not is_parameter(name):  # "0001", a name: of a parameter it is refused
+                value = f"'{value}'"
             found.append(f"{name}={value or 'null'}")
             continue
         try:

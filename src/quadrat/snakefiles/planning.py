@@ -21,6 +21,7 @@ from quadrat.snakefiles.naming import RuleSet, output_names
 from quadrat.snakefiles.overriding import as_overrides, literal
 from quadrat.snakefiles.sheet import Reads, RuleSheet, Sheet
 from quadrat.snakefiles.syncing import date, soften, sync
+from quadrat.space.settings import settings_model
 from quadrat.store.store import Store
 from quadrat.store.views import NamedView
 
@@ -116,7 +117,9 @@ def open_sweep(asked: Asked) -> Session:
     if line := heavy_line(loaded.study, loaded.heavy):
         sys.stderr.write(f"note: {line}, which slows planning down: import it inside the tasks\n")
     names = Names(loaded.study)
-    given = as_overrides(asked.config, lambda name: bool(names.lookup(name)))
+    model = settings_model(loaded.study)
+    settings = model.model_fields if model else {}
+    given = as_overrides(asked.config, lambda name: name not in settings and bool(names.lookup(name)))
     if asked.targets and loaded.study.targets_as:
         given.append(f"{loaded.study.targets_as}={literal(list(asked.targets))}")
     files = [asked.folder / file for file in asked.config_files]

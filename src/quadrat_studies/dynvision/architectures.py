@@ -420,6 +420,21 @@ def check_model(model: Model) -> None:
             )
 
 
+def check_published(model: Model) -> None:
+    """Whether there are published weights for a model.
+
+    Raises:
+        BadInput: where there are none.
+    """
+    if not model.published:
+        known = ", ".join(name for name, kind in MODELS.items() if kind.published)
+        raise BadInput(
+            f"there are no published weights for {model.name}",
+            where="init_with_pretrained",
+            hint=f"there are for {known}",
+        )
+
+
 def _unknown(kind: str, given: str, known: Iterable[str], where: str) -> BadInput:
     names = list(known)
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)

@@ -185,12 +185,12 @@ def one_test(loader: str, args: Mapping[str, Scalar], status: str, where: str, t
         raise
     values = {"loader": made.model_dump(), "status": status, **own}
     shown = in_name(format_args(args) if text is None else text, "data")
-    return qd.points([values]) * qd.label(data_loader=loader, data_args=shown, trained=state(status))
+    return qd.points([values]) * qd.label(data_loader=loader, data_args=shown, after=after(status))
 
 
-def state(status: str) -> str:
-    """The training that a state of the model comes from: "init", "trained", or "trained-epoch=5"."""
-    return "trained" if status == "trained-best" else status
+def after(status: str) -> str:
+    """The training that a state of the model comes from: "" for a whole one, "-epoch=5", or "init" for none."""
+    return status if status == "init" else status.removeprefix("trained").removesuffix("-best")
 
 
 def add_files(wanted: Wanted, files: Iterable[str]) -> None:
@@ -205,7 +205,7 @@ def _add_file(wanted: Wanted, asked: Asked, *, is_kept: bool) -> None:
     variant = Variant.of(asked.model_name, parse_args(asked.model_args), asked.model_args)
     wanted.variants.append((variant, (asked.seed,), seeds_text([asked.seed])))
     wanted.data.append(asked.data_name)
-    wanted.trained.append(state(asked.status))
+    wanted.trained.append(after(asked.status))
     if asked.data_loader is not None and asked.data_group is not None:
         args = parse_args(asked.data_args)
         test = one_test(asked.data_loader, args, asked.status, "data_args", asked.data_args)
@@ -230,12 +230,12 @@ def add_data(wanted: Wanted, names: Sequence[str], groups: Sequence[str]) -> Non
 
 def add_experiments(wanted: Wanted, experiments: Mapping[str, Mapping[str, Any]], statuses: Sequence[str]) -> None:
     """Add experiments, for models in some states, where they do not say in which."""
-    wanted.trained.append("trained")
+    wanted.trained.append("")
     categories = dict.fromkeys(variant.labels["category"] for variant, _, _ in wanted.variants)
     for name, config in experiments.items():
         tests, own = test_space(name, config, statuses)
         wanted.tests.append(tests)
-        wanted.trained += [state(one) for one in own]
+        wanted.trained += [after(one) for one in own]
         wanted.experiments += [experiment_points(name, config, category) for category in categories]
 
 
@@ -249,10 +249,10 @@ def to_spaces(
         model = qd.points([{"model": variant.model.model_dump()}]).label(**variant.labels, seeds=text)
         init = init + model * qd.grid(seed=list(seeds))
     for variant in {tuple(one.key.values()): one for one, _, _ in reversed(wanted.variants)}.values():
-        for trained in dict.fromkeys(one for one in wanted.trained if one != "init"):
-            epochs = {"epochs": int(trained.partition("=")[2])} if "=" in trained else {}
+        for whence in dict.fromkeys(one for one in wanted.trained if one != "init"):
+            epochs = {"epochs": int(whence.partition("=")[2])} if whence else {}
             point = qd.points([{**variant.training, **epochs}])
-            train = train + point.label(**variant.key, trained=trained)
+            train = train + point.label(**variant.key, after=whence)
     groups = [
         {"data_name": name, "data_group": group, "classes": classes_of(name, group, data_groups)}
         for name, group in dict.fromkeys(wanted.groups)

@@ -77,8 +77,8 @@ class Trained(qd.Result):
     best: qd.File
     config: qd.File
     log: qd.File
-    logs: qd.File
-    checkpoints: qd.File
+    logs: qd.Folder
+    checkpoints: qd.Folder
     epochs_done: int
     """epochs"""
     best_epoch: int
@@ -146,15 +146,16 @@ class Flagged(Figure):
 
 
 class Figures(qd.Result):
-    """A folder of figures."""
+    """A folder of figures, and a file that says which there are."""
 
-    figures: qd.File
+    figures: qd.Folder
+    flag: qd.File
 
 
 class Compared(qd.Result):
     """Figures across models, and the sign that they are done."""
 
-    figures: qd.File
+    figures: qd.Folder
     done: qd.File
 
 
@@ -274,6 +275,32 @@ def train(
     from .tasks import models
 
     return Trained(**models.train(params, init, raw.params.data_name, packed.result, run))
+
+
+@study.check(init)
+def weights_at_hand(params: Init) -> None:
+    """Published weights exist for the model, where they are asked for."""
+    from .architectures import check_published
+
+    if params.init_with_pretrained:
+        check_published(params.model)
+
+
+@study.check(train)
+def loggers_at_hand(params: Training) -> None:
+    """The loggers are installed."""
+    from .runtime.loggers import check_loggers
+
+    check_loggers(params)
+
+
+@study.check(packed)
+def ffcv_at_hand(params: Packing) -> None:
+    """FFCV is installed, where its format is asked for."""
+    from .images.beton import require_ffcv
+
+    if params.use_ffcv:
+        require_ffcv()
 
 
 @study.task(rule="test_model", memory="4GB", walltime="2h")
@@ -397,7 +424,7 @@ def plot_weight_distributions(
 @study.task(memory="2GB", walltime="30m")
 def plot_training(
     train: Annotated[
-        qd.Many[Training, Trained], qd.by("category", "model_name", "group_args", "seeds", "data_name", "trained")
+        qd.Many[Training, Trained], qd.by("category", "model_name", "group_args", "seeds", "data_name", "after")
     ],
     run: qd.Run,
 ) -> Figure:
@@ -452,10 +479,10 @@ for _name in ("train", "val"):
 study.view(packed_test, "data/processed/{data_name}/test_{data_group}/test.beton", artifact="test")
 for _folder in ("models/{model_name}/", "models/"):
     study.view(init, f"{_folder}{_MODEL}_init.pt", artifact="weights")
-    study.view(train, f"{_folder}{_MODEL}_{{trained}}.pt", artifact="weights")
-study.view(train, f"models/{{model_name}}/{_MODEL}_{{trained}}-best.pt", artifact="best")
-study.view(train, f"models/{{model_name}}/{_MODEL}_{{trained}}.pt.config.yaml", artifact="config")
-study.view(train, f"logs/training/{{model_name}}/{_MODEL}_{{trained}}.csv", artifact="log")
+    study.view(train, f"{_folder}{_MODEL}_trained{{after}}.pt", artifact="weights")
+study.view(train, f"models/{{model_name}}/{_MODEL}_trained{{after}}-best.pt", artifact="best")
+study.view(train, f"models/{{model_name}}/{_MODEL}_trained{{after}}.pt.config.yaml", artifact="config")
+study.view(train, f"logs/training/{{model_name}}/{_MODEL}_trained{{after}}.csv", artifact="log")
 study.view(test, f"reports/{{model_name}}/{_TEST}_test_outputs.csv", artifact="outputs")
 study.view(test, f"reports/{{model_name}}/{_TEST}_test_outputs.csv.config.yaml", artifact="config")
 study.view(kept, f"models/{{model_name}}/{_TEST}_test_responses.pt", artifact="responses")
@@ -465,12 +492,11 @@ for _plot in (plot_adaption, plot_responses, plot_performance, plot_dynamics, pl
         study.view(_plot, f"{_FIGURES}{_plot.__name__.removeprefix('plot_')}.{_kind}", artifact=_kind)
 study.view(plot_adaption, f"{_FIGURES}adaption.flag", artifact="flag")
 study.view(plot_classifier_responses, f"{_FIGURES}classifier_responses", artifact="figures")
-study.view(
-    plot_weight_distributions, f"reports/figures/weight_distributions/{_MODEL}_{{trained}}_weights.png", artifact="png"
-)
-study.view(
-    plot_training, "reports/figures/training/{model_name}{group_args}_{seeds}_{data_name}_{trained}.png", artifact="png"
-)
+study.view(plot_classifier_responses, f"{_FIGURES}classifier_responses.flag", artifact="flag")
+_WEIGHTS = f"reports/figures/weight_distributions/{_MODEL}_trained{{after}}_weights.png"
+study.view(plot_weight_distributions, _WEIGHTS, artifact="png")
+_COURSE = "reports/figures/training/{model_name}{group_args}_{seeds}_{data_name}_trained{after}.png"
+study.view(plot_training, _COURSE, artifact="png")
 study.view(compare, "reports/figures/comparison", artifact="figures")
 study.view(compare, "reports/figures/plot_experiments_on_models.done", artifact="done")
 study.view(experiment_done, "reports/experiment_{experiment}.done", artifact="done")

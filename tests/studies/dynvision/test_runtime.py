@@ -67,7 +67,9 @@ def test_it_learns(tmp_path: Path) -> None:
     assert done.best_epoch == min(done.history, key=lambda values: values["val_loss"])["epoch"]
 
 
-@pytest.mark.parametrize("settings", [{}, {"pattern": "1011", "shufflepattern": True, "lossrt": 2.0, "activityloss": 0.1}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"pattern": "1011", "shufflepattern": True, "lossrt": 2.0, "activityloss": 0.1}]
+)
 def test_an_interrupted_training_goes_on_and_gives_the_same_bits(tmp_path: Path, settings: dict[str, Any]) -> None:
     whole = trained(tmp_path / "whole", **settings)
     with pytest.raises(Cut):

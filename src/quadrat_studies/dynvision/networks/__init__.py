@@ -10,10 +10,10 @@ from .base import RecurrentNetwork
 from .cordsnet import CordsNetwork
 from .cornet import CorNetNetwork
 from .dyrcnn import DyRCNNNetwork
-from .pretrained import check_pretrained, freeze, load_pretrained
+from .pretrained import freeze, load_pretrained
 from .resnet import ResNetwork
 
-__all__ = ["RecurrentNetwork", "build", "check_pretrained", "freeze", "load_pretrained"]
+__all__ = ["RecurrentNetwork", "build", "freeze", "load_pretrained"]
 
 
 def build(model: Model, n_classes: int, image: tuple[int, int, int], seed: int) -> RecurrentNetwork:

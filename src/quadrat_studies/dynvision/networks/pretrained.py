@@ -12,7 +12,7 @@ from torch import Tensor
 
 from quadrat import BadInput
 
-from ..architectures import MODELS, Model
+from ..architectures import check_published
 from .base import RecurrentNetwork
 
 _TORCHVISION = "https://download.pytorch.org/models/"
@@ -54,17 +54,6 @@ _NAMES = {
 }
 
 
-def check_pretrained(model: Model) -> None:
-    """Whether there are published weights for a model.
-
-    Raises:
-        BadInput: where there are none.
-    """
-    if not model.published:
-        known = ", ".join(name for name, kind in MODELS.items() if kind.published)
-        raise BadInput(f"there are no published weights for {model.name}", where="init_with_pretrained", hint=known)
-
-
 def load_pretrained(network: RecurrentNetwork, *, url: str | None = None, folder: Path | None = None) -> None:
     """Give a network the published weights, and let only its last linear layer be trained.
 
@@ -79,7 +68,7 @@ def load_pretrained(network: RecurrentNetwork, *, url: str | None = None, folder
         BadInput: for a model without published weights, no network, a file that is damaged or of another model.
     """
     model = network.model
-    check_pretrained(model)
+    check_published(model)
     where = url or FILES[model.name]
     try:
         state = torch.hub.load_state_dict_from_url(

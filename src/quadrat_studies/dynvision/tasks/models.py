@@ -69,8 +69,8 @@ def train(params: Training, init: qd.Done[Init, Any], data_name: str, packed: An
     write_history(done.history, files["log"])
     return {
         **files,
-        "checkpoints": qd.File(kept),
-        "logs": run.file("logs"),
+        "checkpoints": qd.Folder(kept),
+        "logs": qd.Folder(run.file("logs")),
         "config": write_config(run, {"data_name": data_name}, init=init.params, train=params),
         "epochs_done": len(done.history),
         "best_epoch": done.best_epoch,

@@ -65,7 +65,9 @@ def plot_classifier(aggregate: qd.Done[Any, Any], run: qd.Run) -> Result:
     for label in sorted(means["first_label_index"].unique().to_list())[:CLASSES]:
         figure = draw_classifier(means, label, float(table["dt"][0]), words)
         style.write(figure, folder / f"class_{words.class_name(label)}", ("png",), dpi=150)
-    return {"figures": qd.File(folder)}
+    flag = run.file("classifier_responses.flag")
+    flag.write_text("".join(f"{file.name}\n" for file in sorted(folder.iterdir())), encoding="utf-8")
+    return {"figures": qd.Folder(folder), "flag": flag}
 
 
 def plot_training(trains: qd.Many[Any, Any], run: qd.Run) -> Result:
@@ -105,7 +107,7 @@ def compare(aggregates: qd.Many[Any, Any], run: qd.Run) -> Result:
             names += [file.name for file in style.write(figure, folder / f"{key}_{measure}")]
     done = run.file("plot_experiments_on_models.done")
     done.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    return {"figures": qd.File(folder), "done": done}
+    return {"figures": qd.Folder(folder), "done": done}
 
 
 def write(figure: Figure, file: Path) -> Result:
