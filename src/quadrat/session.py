@@ -28,6 +28,7 @@ from quadrat.core.study import Study
 from quadrat.plan.plan import Plan, TaskPlan, Wish, build_plan, needed_tasks
 from quadrat.settings import Origin, Settings, check_rerun, read_settings, with_resources
 from quadrat.space.expand import Expansion
+from quadrat.store.layout import Layout
 from quadrat.store.store import Store
 
 STORE_VARIABLE = "QUADRAT_STORE"
@@ -252,8 +253,9 @@ def open_session(study: str | Study, store: str | Path | None = None, request: R
 
 
 def store_path(given: str | Path | None) -> Path:
-    """Where the store is, of whichever study: as given, else `$QUADRAT_STORE`, else `./runs`."""
-    return Path(given or os.environ.get(STORE_VARIABLE) or "runs")
+    """Where the store is, of whichever study: as given, else `$QUADRAT_STORE`, else here or in `./runs`."""
+    here = "." if Layout(Path()).home.is_dir() and not Path("runs").is_dir() else "runs"
+    return Path(given or os.environ.get(STORE_VARIABLE) or here)
 
 
 def _one_choice(one: Override) -> str:

@@ -36,6 +36,19 @@ def test_show_a_finished_run(ran: Cli) -> None:
     assert Path(told["folder"], told["artifacts"]["weights"]["path"]).is_file()
 
 
+def test_show_the_run_behind_a_file(ran: Cli) -> None:
+    id = ids(ran, "lr=1")["fit"]
+    told = ran("show", id, "--json").json
+    file = Path(told["folder"], told["artifacts"]["weights"]["path"])
+    view = file.parents[4] / "a view.txt"
+    view.hardlink_to(file)
+    link = view.with_name("a link")
+    link.symlink_to(file.parent)
+    for path in (file, view, link):
+        assert id in ran("show", str(path)).out
+    assert "is no run id" in ran("show", __file__, code=2).err
+
+
 def test_show_what_a_run_read(ran: Cli) -> None:
     found = ids(ran, "lr=1")
     told = ran("show", found["test"], "--json").json

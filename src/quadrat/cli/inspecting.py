@@ -35,6 +35,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
       quadrat show 3fa4
 
       quadrat show 3fa4c1 --json
+
+      quadrat show runs/figures/accuracy.png
     """
     from dataclasses import asdict
 

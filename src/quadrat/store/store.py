@@ -133,12 +133,29 @@ class Store:
         """The folder of a finished run."""
         return self.layout.run(record.id, record.attempt)
 
+    def _behind(self, path: Path) -> str | None:
+        """The run that a file is an artifact of: it lies in its folder, or is a link to it."""
+        with contextlib.suppress(OSError, ValueError):
+            shard_and_run = path.resolve(strict=True).relative_to(self.layout.runs.resolve()).parts
+            if parsed := Layout.run_name(shard_and_run[1]):
+                return parsed[0]
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            for row in range(len(self.index)):
+                record = self.index.record(row)
+                for artifact in record.artifacts.values():
+                    if artifact.size == stat.st_size and path.samefile(self.folder(record) / artifact.path):
+                        return record.id
+        return None
+
     def resolve(self, prefix: str) -> str:
-        """The whole id of a finished or failed run, from the first digits of it.
+        """The whole id of a finished or failed run, from the first digits of it, or from a file of it or a view.
 
         Raises:
-            StoreError: where none or several begin so.
+            StoreError: where none or several begin so, or the file is of no run.
         """
+        if os.path.lexists(prefix) and (linked := self._behind(Path(prefix))):
+            return linked
         text = prefix.lower()
         if not text or set(text) - set("0123456789abcdef") or len(text) > 32:
             raise StoreError(

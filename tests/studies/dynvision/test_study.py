@@ -184,7 +184,7 @@ def test_raw_responses_are_gone_and_come_when_they_are_asked_for(done: Project) 
 
 @pytest.mark.slow
 def test_a_training_that_is_killed_goes_on(tmp_path: Path, done: Project) -> None:
-    """A real kill in the middle, then the same command: the same metrics, and epochs that were done are not done again."""
+    """A real kill in the middle, then the same command: the same course and the same weights, to the last bit."""
     project = Project(tmp_path, SMALL.replace("epochs: 2", "epochs: 8"))
     process = project.start("run", "dynvision", "--to", "train", "-j", "1", "model_args.rctype=full")
     wait_until(lambda: project.files(".quadrat/**/last.ckpt"), 120)
