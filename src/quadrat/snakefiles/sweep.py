@@ -66,7 +66,6 @@ class Sweep:
         self._planned: Planned | None = None
         self._prepared: set[tuple[str, int]] = set()
         self._compared = False
-        take_absolute(workflow)
         _take_repeated(workflow.resource_settings)
         _translate_time(workflow.resource_settings)
         if workflow.is_main_process and GIVEN_VARIABLE not in os.environ:
@@ -76,6 +75,7 @@ class Sweep:
             self._sheet = _frozen(GIVEN_VARIABLE if workflow.is_main_process else PLAN_VARIABLE)
         os.environ[PLAN_VARIABLE] = str(self._sheet.folder)
         if workflow.is_main_process:
+            take_absolute(workflow)
             self._refuse_patterns()
 
     def _refuse_patterns(self) -> None:

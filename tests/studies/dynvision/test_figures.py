@@ -121,7 +121,11 @@ def test_every_experiment_is_drawn(kind: str, data: str) -> None:
     assert figure.get_suptitle().replace("\n", " ").startswith(ABOUT.title)
     seeds = table["seed"].n_unique()
     over = (
-        f"of {seeds} seeds" if seeds > 1 else "over 12 samples" if data != "one sample" else "one sample, no interval"
+        f"{'over' if seeds > 2 else 'of'} {seeds} seeds"
+        if seeds > 1
+        else "over 12 samples"
+        if data != "one sample"
+        else "one sample, no interval"
     )
     expected = over.replace("12", "6") if kind in OF_RESPONSES else over
     assert expected in figure.get_suptitle().replace("\n", " ")

@@ -1,0 +1,120 @@
+"""Models by their names and arguments."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+import pydantic
+from pydantic import Field
+
+from quadrat import BadInput
+
+from . import recurrent, wrapped  # noqa: F401 - which enter their models
+from .base import MODELS, Model
+
+if TYPE_CHECKING:
+    AnyModel = Model
+else:
+    AnyModel = Annotated[Union[tuple(MODELS.values())], Field(discriminator="name")]  # noqa: UP007
+
+LONG_NAMES = {
+    "n_timesteps": "tsteps",
+    "recurrence_type": "rctype",
+    "recurrence_target": "rctarget",
+    "t_recurrence": "trc",
+    "t_feedforward": "tff",
+    "t_skip": "tsk",
+    "t_feedback": "tfb",
+    "train_tau": "traintau",
+    "dynamics_solver": "solver",
+    "supralinearity": "supralin",
+    "input_adaption_weight": "inadapt",
+    "idle_timesteps": "idle",
+    "feedforward_only": "ffonly",
+    "truncated_bptt_timesteps": "tbptt",
+    "use_retina": "retina",
+}
+"""The arguments of models by the longer names that they also have."""
+
+
+def make_model(name: str, args: Mapping[str, Any]) -> Model:
+    """A model from its name and its arguments, by short or long names.
+
+    Raises:
+        BadInput: for a model or an argument that does not exist, or a value that cannot be.
+    """
+    if name not in MODELS:
+        raise _unknown("model", name, MODELS, "model_name")
+    kind = MODELS[name]
+    known = [one for one in kind.model_fields if one != "name"]
+    short = {LONG_NAMES.get(key, key): value for key, value in args.items()}
+    for key in short:
+        if key not in known:
+            raise _unknown(f"argument of {name}", key, known, "model_args")
+    try:
+        made = kind.model_validate(short)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(["model_args", str(first["loc"][0])])
+        raise BadInput(
+            f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}, not {first['input']!r}", where=where
+        ) from None
+    check_model(made)
+    return made
+
+
+def check_model(model: Model) -> None:
+    """Whether the arguments of a model fit together.
+
+    Raises:
+        BadInput: for recurrence in the middle of layers that have no middle, or local recurrence of channels that
+            make no square.
+    """
+    areas = getattr(model, "areas", None)
+    if model.rctarget == "middle" and model.rctype != "none" and not (areas and len(areas[0].kernels) == 2):
+        raise BadInput(
+            f"the layers of {model.name} have no middle: they have one convolution each",
+            where="model_args.rctarget",
+            hint="rctarget=output or input; DyRCNNx8 has two convolutions in a layer",
+        )
+    if model.rctype.startswith("local") and areas is None:
+        raise BadInput(
+            f"{model.name} has no cortical plane: its channels make no squares",
+            where="model_args.rctype",
+            hint="the DyRCNN models have one",
+        )
+    for area in areas or ():
+        if model.rctype.startswith("local") and math.isqrt(area.channels) ** 2 != area.channels:
+            raise BadInput(
+                f"{model.name} has no cortical plane: {area.channels} channels of {area.name} make no square",
+                where="model_args.rctype",
+                hint="the DyRCNN models have one",
+            )
+
+
+def check_published(model: Model) -> None:
+    """Whether there are published weights for a model.
+
+    Raises:
+        BadInput: where there are none.
+    """
+    if not model.published:
+        known = ", ".join(name for name, kind in MODELS.items() if kind.published)
+        raise BadInput(
+            f"there are no published weights for {model.name}",
+            where="init_with_pretrained",
+            hint=f"there are for {known}",
+        )
+
+
+def _unknown(kind: str, given: str, known: Iterable[str], where: str) -> BadInput:
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    return BadInput(
+        f"there is no {kind} '{given}'",
+        where=where,
+        hint=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
+    )
