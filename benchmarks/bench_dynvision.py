@@ -21,7 +21,7 @@ from quadrat_studies.dynvision.architectures import make_model
 from quadrat_studies.dynvision.networks import RecurrentNetwork, build
 
 STEPS = 20
-ROUNDS = 5
+ROUNDS = 4
 # Model, arguments, images, (C, H, W), what the public code took (ms a step, forward / training).
 ROWS = [
     ("DyRCNNx4", {"rctype": "full"}, 64, (3, 32, 32), "88 / 231"),
@@ -48,7 +48,7 @@ def main() -> None:
     where = torch.cuda.get_device_name() if given.device == "cuda" else f"2 threads, {platform.machine()}"
     lines = [
         f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {where}, torch {torch.__version__}",
-        "ms a network step, forward / training; the least of 5 rounds, both schedules by turns",
+        "ms a network step, forward / training; the least of 4 rounds, both schedules by turns",
         f"{'':<46} {'naive':>15} {'fast':>15} {'fast : naive':>13}  public code",
     ]
     for row in ROWS:

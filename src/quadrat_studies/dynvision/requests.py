@@ -95,6 +95,11 @@ class Wanted:
     groups: list[tuple[str, str]] = field(default_factory=list)
 
 
+def short_name(name: str) -> str:
+    """The name of an argument of a model or a training that a parameter has, by any of its names."""
+    return TRAINING_ALIASES.get(name, LONG_NAMES.get(name, name))
+
+
 def split_args(name: str, args: Mapping[str, Scalar]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arguments as those of a model and those of its training, by their short names.
 
@@ -106,11 +111,11 @@ def split_args(name: str, args: Mapping[str, Scalar]) -> tuple[dict[str, Any], d
     model: dict[str, Any] = {}
     training: dict[str, Any] = {}
     for given, value in args.items():
-        key = TRAINING_ALIASES.get(given, LONG_NAMES.get(given, given))
+        key = short_name(given)
         if key in MODELS[name].model_fields and key != "name":
             model[key] = value
         elif key in Training.model_fields:
-            training[key] = value
+            training[key] = str(value) if key == "pattern" else value  # 1011 in a name looks like a number
         else:
             known = [one for one in (*MODELS[name].model_fields, *Training.model_fields) if one != "name"]
             raise _unknown(f"argument of {name}", given, known, "model_args")
@@ -298,7 +303,11 @@ def experiment_points(name: str, config: Mapping[str, Any], category: str) -> Sp
     """What the figures of an experiment need to know of it."""
     parameter = str(config["parameter"])
     measure = str(config.get("measure", focus(parameter)))
-    point = {"parameter": "epoch" if parameter == "status" else parameter, "category_name": category, "focus": measure}
+    point = {
+        "parameter": "epoch" if parameter == "status" else parameter,
+        "category_name": short_name(category),
+        "focus": measure,
+    }
     return qd.points([point]).label(experiment=name, category=category)
 
 

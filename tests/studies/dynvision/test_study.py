@@ -80,6 +80,8 @@ def test_ids_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ),
         (("status=[init,trained-best]", "experiment=duration", "seed=[1]"), {"test": 32, "train": 2, "aggregate": 2}),
         (("model_args={lossrt: [0, 4], rctype: full}", "experiment=duration"), {"init": 2, "train": 4}),
+        (("category=pattern", "model_args={}", "experiment=duration", "seed=[1]"), {"init": 1, "train": 4}),
+        (("model_args={lr: [1e-3, 1e-4]}", "experiment=duration", "seed=[1]"), {"init": 1, "train": 2, "aggregate": 1}),
         (("store_test_responses=true", "experiment=duration"), {"kept": 32}),
     ],
 )

@@ -27,6 +27,7 @@ from ..figures.training import draw_training
 from ..figures.unrolling import draw_unrolling
 from ..figures.weights import draw_weights
 from ..figures.words import About
+from ..requests import short_name
 
 Result = dict[str, Any]
 CLASSES = 10
@@ -72,7 +73,7 @@ def plot_classifier(aggregate: qd.Done[Any, Any], run: qd.Run) -> Result:
 
 def plot_training(trains: qd.Many[Any, Any], run: qd.Run) -> Result:
     """The course of trainings, of all seeds and of all values of the category."""
-    category = str(trains.group["category"])
+    category = short_name(str(trains.group["category"]))
     tables = []
     for one in trains:
         value = one.chain.get(f"train.{category}", one.chain["init.model"].get(category, ""))
