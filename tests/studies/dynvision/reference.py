@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from quadrat_studies.dynvision.networks import RecurrentNetwork
 
+# Read once, before `clean_environment` takes it away from the tests.
+_GIVEN = os.environ.get("QUADRAT_REFERENCE")
 BESIDE = Path(__file__).resolve().parents[4] / "shared" / "reference" / "dynvision"
 
 
 def folder() -> Path | None:
     """Where the numbers are, if they are there."""
-    given = os.environ.get("QUADRAT_REFERENCE")
-    found = Path(given) / "dynvision" if given else BESIDE
+    found = Path(_GIVEN) / "dynvision" if _GIVEN else BESIDE
     return found if (found / "index.json").is_file() else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +16,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 
 from quadrat import BadInput
-from quadrat_studies.dynvision.architectures import make_model
+from quadrat_studies.dynvision.architectures import DyRCNNx4, make_model
 from quadrat_studies.dynvision.networks import RecurrentNetwork, build, load_pretrained, pretrained
 from quadrat_studies.dynvision.networks.dynamics import Solver, Supralinearity, join
+from quadrat_studies.dynvision.networks.layers import Connection
 from quadrat_studies.dynvision.networks.plane import from_plane, plane_kernel, to_plane
+from quadrat_studies.dynvision.networks.traces import Trace
+from studies.dynvision.networks_made import Same, small
 
 
 def made(
@@ -49,15 +54,25 @@ def test_neighbouring_tiles_of_the_plane_share_the_features_at_their_edge() -> N
 
 def test_solvers() -> None:
     tau, drive, before = torch.tensor(5.0), torch.tensor([1.0, -2.0]), torch.tensor([0.5, 0.25])
-    euler, rk4 = (Solver(tau, 2.0, method) for method in ("euler", "rk4"))
-    torch.testing.assert_close(euler(drive, before, euler.weight()), before + 0.4 * (drive - before))
-    torch.testing.assert_close(euler(drive, None, euler.weight()), 0.4 * drive)
+    euler, rk4 = (Solver(2.0, method) for method in ("euler", "rk4"))
+    torch.testing.assert_close(euler(drive, before, euler.weight(tau)), before + 0.4 * (drive - before))
+    torch.testing.assert_close(euler(drive, None, euler.weight(tau)), 0.4 * drive)
     slope = lambda r: (drive - r) / 5.0  # noqa: E731
     k1 = slope(before)
     k2 = slope(before + k1)
     k3 = slope(before + k2)
     k4 = slope(before + 2 * k3)
-    torch.testing.assert_close(rk4(drive, before, rk4.weight()), before + 2 / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+    torch.testing.assert_close(rk4(drive, before, rk4.weight(tau)), before + 2 / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+
+
+def test_a_trace_refuses_steps_that_have_been_let_go_of() -> None:
+    trace = Trace()
+    for step in range(4):
+        trace.append(step, torch.full((1, 1, 1, 1, 1), float(step)))
+    assert trace.read(1, 4).flatten().tolist() == [1, 2, 3]
+    trace.forget(2)
+    with pytest.raises(IndexError, match="steps 1 to 3 are not all remembered"):
+        trace.read(1, 4)
 
 
 def test_supralinearity_and_joining() -> None:
@@ -101,14 +116,64 @@ def test_shapes_of_inputs() -> None:
         network(torch.zeros(3, 1, 8, 8), (0, 1))
 
 
+@pytest.mark.parametrize(
+    ("frames", "args", "message"),
+    [
+        (torch.zeros(2, 1, 8, 8, dtype=torch.uint8), {}, r"input of shape \(2, 1, 8, 8\) has the type torch.uint8"),
+        (torch.zeros(0, 1, 8, 8), {}, r"input of shape \(0, 1, 8, 8\) is empty"),
+        (torch.zeros(2, 1, 8, 8), {"idle": -1}, "idle should be 0 or more, not -1"),
+        (torch.zeros(2, 1, 8, 8), {"tbptt": 0}, "tbptt should be 1 or more, not 0"),
+        (torch.zeros(2, 1, 8, 8), {"schedule": "quick"}, "there is no schedule 'quick'"),
+    ],
+)
+def test_passes_that_cannot_be(frames: Tensor, args: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        made()(frames, **args)
+
+
+def test_arguments_that_do_not_fit_are_refused_however_the_model_is_made() -> None:
+    with pytest.raises(BadInput, match="the layers of DyRCNNx4 have no middle"):
+        build(DyRCNNx4(rctarget="middle"), 4, (1, 8, 8), seed=0)
+
+
+@given(
+    there=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    here=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    conv=st.sampled_from([(1, 1), (1, 2), (3, 1)]),
+)
+def test_a_connection_is_its_convolution_brought_to_the_size_of_the_receiver(
+    there: tuple[int, int], here: tuple[int, int], conv: tuple[int, int]
+) -> None:
+    """Whichever of the two is done first."""
+    kernel, stride = conv
+    mapped = nn.Conv2d(3, 5, kernel, stride, kernel // 2).double()
+    activity = torch.randn(2, 3, *there, dtype=torch.float64)
+    expected = functional.interpolate(mapped(activity), here, mode="nearest")
+    torch.testing.assert_close(Connection("there", mapped, 0, "add", here)(activity), expected)
+
+
+def test_time_constants_stay_those_of_the_network_when_their_tensors_are_replaced() -> None:
+    one, other = made(tau=5), made(tau=20)
+    frames = torch.ones(1, 1, 8, 8)
+    assert not torch.equal(one(frames), other(frames))
+    one.load_state_dict(other.state_dict(), assign=True)
+    assert torch.equal(one(frames), other(frames))
+
+
+def test_supralinearity_keeps_the_precision_of_its_input() -> None:
+    assert Supralinearity(1.3)(torch.ones(2, dtype=torch.float16)).dtype == torch.float16
+
+
 def test_images_that_are_too_small() -> None:
     with pytest.raises(BadInput, match="the images are too small for the model"):
         made("AlexNet", (3, 32, 32))
 
 
 def test_recurrence_that_keeps_channels_cannot_arrive_where_there_are_others() -> None:
-    with pytest.raises(BadInput, match="recurrence of type 'self' keeps its 36 channels, and what it arrives at has 1"):
-        made(rctype="self", rctarget="input")
+    one = small("Same", rctype="self", rctarget="input")
+    assert one(torch.zeros(2, 4, 8, 8)).shape == (2, 1, 4)
+    with pytest.raises(BadInput, match="recurrence of type 'self' keeps its 4 channels, and what it arrives at has 3"):
+        build(Same(rctype="self", rctarget="input"), 4, (3, 8, 8), seed=0)
 
 
 def test_weights_come_from_the_seed_and_leave_the_global_generator_alone() -> None:
@@ -165,7 +230,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     server.server_close()
 
 
-def publish(folder: Path, state: dict[str, Tensor]) -> str:
+def publish(folder: Path, state: object) -> str:
     """Write a file of weights as they are published; returns its name, which has the beginning of its checksum."""
     file = folder / "weights.pth"
     torch.save(state, file)
@@ -263,6 +328,50 @@ def test_weights_that_are_not_to_be_had(served: tuple[Path, str], tmp_path: Path
         (folder / name).unlink()
     with pytest.raises(BadInput, match=message):
         load_pretrained(made("ResNet18", (3, 32, 32), classes=10), url=f"{url}/{name}", folder=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x80\x02" * 99])
+def test_a_damaged_file_in_the_cache_is_told(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "resnet18-f37072fd.pth").write_bytes(content)
+    with pytest.raises(BadInput, match="the file of weights is damaged: its checksum is not the one in its name"):
+        load_pretrained(made("ResNet18", (3, 32, 32)), folder=tmp_path)
+
+
+class Executes:
+    """Prints when it is unpickled by a loader that trusts it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("executed",)
+
+
+@pytest.mark.parametrize("whole", [[torch.zeros(1)], Executes()])
+def test_a_file_that_is_no_weights_is_told_and_not_executed(
+    served: tuple[Path, str], tmp_path: Path, whole: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, url = served
+    with pytest.raises(BadInput, match="the file has no weights, or more than weights"):
+        load_pretrained(made("ResNet18", (3, 32, 32)), url=f"{url}/{publish(folder, whole)}", folder=tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_published_weights_of_cornet(tmp_path: Path) -> None:
+    """Under the names of the published file, which is laid into the cache by hand."""
+    source = made("CorNetRT", (3, 32, 32), classes=10)
+    state = {}
+    for ours, value in source.state_dict().items():
+        theirs = ours.replace("classifier.2", "decoder.linear").replace("mid_modules", "norm_input")
+        theirs = theirs.replace(".conv.", ".conv_input.").replace(".conv2.", ".conv1.")
+        theirs = re.sub(r"^norm_(\w+)\.", r"\1.norm1.", theirs)
+        if "recurrence" not in ours:
+            state[f"module.{theirs}"] = torch.rand(value.shape)
+    name = publish(tmp_path, {"state_dict": state, "epoch": 3})
+    network = made("CorNetRT", (3, 32, 32), classes=10)
+    load_pretrained(network, url=f"https://nowhere.invalid/{name}", folder=tmp_path)
+    ours = network.state_dict()
+    assert torch.equal(ours["V2.conv2.weight"], state["module.V2.conv1.weight"])
+    assert torch.equal(ours["norm_IT.bias"], state["module.IT.norm1.bias"])
+    assert torch.equal(ours["classifier.2.weight"], state["module.decoder.linear.weight"])
+    assert float(ours["V1.recurrence.weight"]) == 1
 
 
 def test_models_without_published_weights() -> None:

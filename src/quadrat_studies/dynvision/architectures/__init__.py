@@ -3,12 +3,13 @@
 Nothing here imports torch: `networks.build` makes a network of a model.
 """
 
-from .base import MODELS, RECURRENCE, Area, Model
+from .base import KEEPS_CHANNELS, MODELS, RECURRENCE, Area, Model
 from .making import LONG_NAMES, AnyModel, check_model, check_published, make_model
 from .recurrent import CordsNet, CorNetRT, DyRCNN, DyRCNNx2, DyRCNNx4, DyRCNNx8
 from .wrapped import AlexNet, ResNet
 
 __all__ = [
+    "KEEPS_CHANNELS",
     "LONG_NAMES",
     "MODELS",
     "RECURRENCE",

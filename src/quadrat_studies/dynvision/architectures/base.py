@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,11 @@ RECURRENCE = (
 RecurrenceType = Literal[
     "full", "self", "depthwise", "pointwise", "depthpointwise", "pointdepthwise", "local", "localdepthwise", "none"
 ]
+KEEPS_CHANNELS = ("self", "depthwise", "local", "localdepthwise")
+"""Types of recurrence whose signal has as many channels as the activity that it comes from."""
 Integration = Literal["add", "mul"]
+Delay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ class Model(qd.Params):
     name: str
     tsteps: int = Field(default=20, ge=1)
     """time steps of a training image"""
-    dt: float = Field(default=2.0, gt=0)
+    dt: Duration = 2.0
     """time step (ms)"""
-    trc: float = Field(default=6.0, ge=0)
+    trc: Delay = 6.0
     """delay of recurrence (ms)"""
-    tff: float = Field(default=0.0, ge=0)
+    tff: Delay = 0.0
     """delay from layer to layer (ms)"""
     rctype: RecurrenceType = "full"
     """recurrence"""

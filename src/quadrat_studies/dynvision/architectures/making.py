@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args
 
 import pydantic
 from pydantic import Field
@@ -13,7 +13,7 @@ from pydantic import Field
 from quadrat import BadInput
 
 from . import recurrent, wrapped  # noqa: F401 - which enter their models
-from .base import MODELS, Model
+from .base import KEEPS_CHANNELS, MODELS, Model
 
 if TYPE_CHECKING:
     AnyModel = Model
@@ -44,16 +44,23 @@ def make_model(name: str, args: Mapping[str, Any]) -> Model:
     """A model from its name and its arguments, by short or long names.
 
     Raises:
-        BadInput: for a model or an argument that does not exist, or a value that cannot be.
+        BadInput: for a model or an argument that does not exist, an argument that is given by both of its names, or a
+            value that cannot be.
     """
     if name not in MODELS:
         raise _unknown("model", name, MODELS, "model_name")
     kind = MODELS[name]
     known = [one for one in kind.model_fields if one != "name"]
-    short = {LONG_NAMES.get(key, key): value for key, value in args.items()}
-    for key in short:
-        if key not in known:
-            raise _unknown(f"argument of {name}", key, known, "model_args")
+    short: dict[str, Any] = {}
+    for key, value in args.items():
+        own = LONG_NAMES.get(key, key)
+        if own not in known:
+            raise _unknown(f"argument of {name}", own, known, "model_args")
+        if own in short:
+            raise BadInput(f"{name}: '{own}' is given twice, by its short and its long name", where="model_args")
+        if isinstance(value, bool) and bool not in _types(kind, own):
+            raise BadInput(f"{name}: input should be a value, not {str(value).lower()}", where=f"model_args.{own}")
+        short[own] = value
     try:
         made = kind.model_validate(short)
     except pydantic.ValidationError as error:
@@ -70,10 +77,17 @@ def check_model(model: Model) -> None:
     """Whether the arguments of a model fit together.
 
     Raises:
-        BadInput: for recurrence in the middle of layers that have no middle, or local recurrence of channels that
-            make no square.
+        BadInput: for recurrence in the middle of layers that have no middle, recurrence that keeps its channels at an
+            input that has others, or local recurrence of channels that make no square.
     """
     areas = getattr(model, "areas", None)
+    widths = {area.channels for area in areas or ()}
+    if model.rctarget == "input" and model.rctype in KEEPS_CHANNELS and len(widths) != 1:
+        raise BadInput(
+            f"recurrence of type '{model.rctype}' keeps its channels, and inputs in {model.name} have others",
+            where="model_args.rctarget",
+            hint="rctarget=output, or rctype=full, pointwise, depthpointwise or pointdepthwise",
+        )
     if model.rctarget == "middle" and model.rctype != "none" and not (areas and len(areas[0].kernels) == 2):
         raise BadInput(
             f"the layers of {model.name} have no middle: they have one convolution each",
@@ -108,6 +122,12 @@ def check_published(model: Model) -> None:
             where="init_with_pretrained",
             hint=f"there are for {known}",
         )
+
+
+def _types(kind: type[Model], name: str) -> tuple[Any, ...]:
+    """What a value of a field may be."""
+    annotation = kind.model_fields[name].annotation
+    return annotation, *get_args(annotation)
 
 
 def _unknown(kind: str, given: str, known: Iterable[str], where: str) -> BadInput:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Area, Integration, Model, RecurrenceType
+from .base import Area, Delay, Duration, Integration, Model, RecurrenceType
 
 
 class DyRCNN(Model):
@@ -21,13 +21,13 @@ class DyRCNN(Model):
     feedbacks: ClassVar[Mapping[str, str]]
     """the same of feedback connections"""
 
-    tau: float = Field(default=5.0, gt=0)
+    tau: Duration = 5.0
     """time constant τ (ms)"""
     traintau: bool = False
     """train τ, for each layer"""
-    tsk: float = Field(default=0.0, ge=0)
+    tsk: Delay = 0.0
     """delay of skip connections (ms)"""
-    tfb: float = Field(default=30.0, ge=0)
+    tfb: Delay = 30.0
     """delay of feedback connections (ms)"""
     skip: bool | Integration = True
     """skip connections: add (true), mul or false"""
@@ -35,7 +35,7 @@ class DyRCNN(Model):
     """feedback connections: add (true), mul or false"""
     solver: Literal["euler", "rk4"] = "euler"
     """solver of the dynamics"""
-    supralin: float = Field(default=1.0, gt=0)
+    supralin: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """exponent n of 0.8·sign(x)·|x|ⁿ after the nonlinearity; 1: without it"""
     inadapt: float = Field(default=0.0, ge=0, lt=1)
     """share w of the input that has adapted: x(t) − w·mean of x before t"""
@@ -102,8 +102,8 @@ class CorNetRT(Model):
     tsteps: int = Field(default=5, ge=1)
     rctype: RecurrenceType = "self"
     rctarget: Literal["output", "input", "middle"] = "middle"
-    trc: float = Field(default=2.0, ge=0)
-    tff: float = Field(default=2.0, ge=0)
+    trc: Delay = 2.0
+    tff: Delay = 2.0
 
 
 class CordsNet(Model):
@@ -117,13 +117,13 @@ class CordsNet(Model):
     name: Literal["CordsNet"] = "CordsNet"
     tsteps: int = Field(default=100, ge=1)
     idle: int = Field(default=100, ge=0)
-    tau: float = Field(default=10.0, gt=0)
+    tau: Duration = 10.0
     """time constant τ (ms)"""
     traintau: bool = False
     """train τ, for each layer"""
-    trc: float = Field(default=2.0, ge=0)
-    tff: float = Field(default=2.0, ge=0)
-    tsk: float = Field(default=2.0, ge=0)
+    trc: Delay = 2.0
+    tff: Delay = 2.0
+    tsk: Delay = 2.0
     """delay of skip connections (ms)"""
     solver: Literal["euler", "rk4"] = "euler"
     """solver of the dynamics"""

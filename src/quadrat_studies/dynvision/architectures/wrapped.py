@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Model, RecurrenceType
+from .base import Delay, Model, RecurrenceType
 
 
 class AlexNet(Model):
@@ -19,7 +19,7 @@ class AlexNet(Model):
     name: Literal["AlexNet"] = "AlexNet"
     tsteps: int = Field(default=10, ge=1)
     rctype: RecurrenceType = "none"
-    trc: float = Field(default=2.0, ge=0)
+    trc: Delay = 2.0
 
 
 class ResNet(Model):
@@ -37,7 +37,8 @@ class ResNet(Model):
 
     tsteps: int = Field(default=10, ge=1)
     rctype: RecurrenceType = "none"
-    trc: float = Field(default=2.0, ge=0)
+    rctarget: Literal["output"] = "output"
+    trc: Delay = 2.0
 
 
 class ResNet18(ResNet):

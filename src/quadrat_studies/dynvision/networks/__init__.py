@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..architectures import AlexNet, CordsNet, CorNetRT, DyRCNN, Model, ResNet
+from ..architectures import AlexNet, CordsNet, CorNetRT, DyRCNN, Model, ResNet, check_model
 from .alexnet import AlexNetwork
 from .base import RecurrentNetwork
 from .cordsnet import CordsNetwork
@@ -28,6 +28,7 @@ def build(model: Model, n_classes: int, image: tuple[int, int, int], seed: int) 
     Raises:
         BadInput: for arguments that do not fit together, or images that are too small.
     """
+    check_model(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _made(model, n_classes, image)

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from quadrat import BadInput
+
 from .frames import as_frames, check_order
 from .operations import Layered, Observer, Pass
 from .schedules import run_fast, run_naive
+
+SCHEDULES = {"fast": run_fast, "naive": run_naive}
 
 
 class RecurrentNetwork(Layered):
@@ -43,13 +47,15 @@ class RecurrentNetwork(Layered):
             (B, T, n_classes) logits; zeros at steps at which nothing has arrived at the classifier.
 
         Raises:
-            BadInput: for a shape or an order that does not fit.
+            BadInput: for a shape, an order or a number of steps that does not fit, or a schedule that does not exist.
         """
+        if schedule not in SCHEDULES:
+            raise BadInput(f"there is no schedule '{schedule}'", where="schedule", hint="fast or naive")
         given = as_frames(frames, self.image)
         steps = tuple(range(given.shape[1])) if order is None else tuple(order)
         check_order(steps, given.shape[1])
         idle = self.model.idle if idle is None else idle
         ffonly = self.model.ffonly if ffonly is None else ffonly
         tbptt = self.model.tbptt if tbptt is None else tbptt
-        run = {"fast": run_fast, "naive": run_naive}[schedule]
+        run = SCHEDULES[schedule]
         return run(self, given.transpose(0, 1), Pass(steps, blank, idle, ffonly, tbptt, observe)).transpose(0, 1)

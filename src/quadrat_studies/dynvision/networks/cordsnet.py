@@ -85,7 +85,7 @@ class CordsNetwork(RecurrentNetwork):
         setattr(self, f"tau_{name}", tau)
         setattr(self, f"addbias_{name}", UnitBias(shape))
         setattr(self, f"nonlin_{name}", nn.ReLU())
-        setattr(self, f"tstep_{name}", Solver(tau, model.dt, model.solver))  # type: ignore[attr-defined]
+        setattr(self, f"tstep_{name}", Solver(model.dt, model.solver))  # type: ignore[attr-defined]
         setattr(self, f"nonlin2_{name}", nn.ReLU())
 
     def _add_skips(self, model: CordsNet, sizes: list[tuple[int, int]]) -> None:
@@ -103,6 +103,13 @@ class CordsNetwork(RecurrentNetwork):
             delay = 0 if target == 2 else late
             skip = Connection(f"layer{source}", conv, delay, "add", sizes[target])
             setattr(self, f"addskip_layer{target}", skip)
+
+    def back(self) -> dict[str, int]:
+        """Also by the classifier: it sees the last layer but one as late as the last."""
+        back = super().back()
+        below = self.layer_names[-2]
+        back[below] = max(back[below], self.delays[self.layer_names[-1]])
+        return back
 
     def classify(self, output: Tensor, state: State, span: tuple[int, int]) -> Tensor:
         """Logits of the last two layers' activity."""

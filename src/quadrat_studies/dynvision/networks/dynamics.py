@@ -13,22 +13,20 @@ class Solver(nn.Module):
     equation, w = z − z²/2 + z³/6 − z⁴/24, the first terms of 1 − exp(−z).
 
     Args:
-        tau: τ in ms, a parameter of the network (trainable or not).
         dt: the step in ms.
         method: "euler" or "rk4".
     """
 
-    def __init__(self, tau: Tensor, dt: float, method: str) -> None:
+    def __init__(self, dt: float, method: str) -> None:
         super().__init__()
-        self._tau = [tau]  # in a list, so that it stays one parameter of the network alone
         self._dt = dt
         self._method = method
 
-    def weight(self) -> float | Tensor:
-        """w; a number where τ is not trained."""
-        z = self._dt / self._tau[0]
+    def weight(self, tau: Tensor) -> float | Tensor:
+        """w for τ in ms; a number where τ is not trained."""
+        z = self._dt / tau
         weight = z if self._method == "euler" else z * (1 - z / 2 * (1 - z / 3 * (1 - z / 4)))
-        return weight if self._tau[0].requires_grad else float(weight)
+        return weight if tau.requires_grad else float(weight)
 
     def forward(self, drive: Tensor, before: Tensor | None, weight: float | Tensor) -> Tensor:
         """The activity after the step, from I and the activity before (none yet: 0); any shape."""
@@ -50,7 +48,8 @@ class Supralinearity(nn.Module):
 
     def forward(self, activity: Tensor) -> Tensor:
         """Any shape to the same."""
-        return self._factor * torch.sign(activity) * activity.abs().clamp(min=1e-6) ** self._exponent
+        raised = self._factor * torch.sign(activity) * activity.abs().clamp(min=1e-6) ** self._exponent
+        return raised.to(activity.dtype)  # a GPU takes powers in single precision where all else is in half
 
 
 def join(activity: Tensor | None, signal: Tensor | None, how: str) -> Tensor | None:

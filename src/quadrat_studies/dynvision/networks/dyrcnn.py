@@ -51,7 +51,7 @@ class DyRCNNNetwork(RecurrentNetwork):
             setattr(self, area.name, layer)
             tau = nn.Parameter(torch.tensor(float(model.tau)), requires_grad=model.traintau)
             setattr(self, f"tau_{area.name}", tau)
-            setattr(self, f"tstep_{area.name}", Solver(tau, model.dt, model.solver))
+            setattr(self, f"tstep_{area.name}", Solver(model.dt, model.solver))
             channels, size = layer.shape[0], layer.shape[1:]
             if area.pool:
                 setattr(self, f"pool_{area.name}", nn.MaxPool2d(3, 2, 1))

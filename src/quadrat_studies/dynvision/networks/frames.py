@@ -59,9 +59,12 @@ def as_frames(given: Tensor, image: tuple[int, int, int]) -> Tensor:
     """Frames (B, F, C, H, W) from (H, W), (C, H, W), (B, C, H, W) or (B, F, C, H, W).
 
     Raises:
-        BadInput: for another shape, or images of another size than the network has been made for.
+        BadInput: for another shape, images of another size than the network has been made for, whole numbers, or none.
     """
     shape = tuple(given.shape)
+    if not given.is_floating_point() or not given.numel():
+        what = "is empty" if given.is_floating_point() else f"has the type {given.dtype}"
+        raise BadInput(f"input of shape {shape} {what}", where="input", hint="normalised images, as floats")
     own = shape if len(shape) > 2 else (1, *shape)
     if not 2 <= len(shape) <= 5 or own[-3:] != image:
         raise BadInput(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor, nn
@@ -157,8 +158,16 @@ class Connection(nn.Module):
         self.how = how
         self.size = size
         self.conv = conv
+        self._is_pointwise = isinstance(conv, nn.Conv2d) and conv.kernel_size == conv.stride == (1, 1)
 
     def forward(self, activity: Tensor) -> Tensor:
         """(N, C, H, W) of the source to (N, C of the receiver, *size)."""
-        signal = activity if self.conv is None else self.conv(activity)
+        if self.conv is None:
+            return self._resized(activity)
+        if self._is_pointwise and math.prod(self.size) < math.prod(activity.shape[2:]):
+            # The same numbers: pixels that would be thrown away afterwards are not computed.
+            activity = self._resized(activity)
+        return self._resized(self.conv(activity))
+
+    def _resized(self, signal: Tensor) -> Tensor:
         return signal if signal.shape[2:] == self.size else functional.interpolate(signal, self.size, mode="nearest")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from quadrat import BadInput
+
 from ..architectures import Model
 from .dynamics import Solver, join
 from .layers import Connection, Layer
@@ -18,7 +20,11 @@ Observer = Callable[[str, int, Tensor], None]
 
 @dataclass(frozen=True)
 class Pass:
-    """How a pass goes: see `RecurrentNetwork.forward`."""
+    """How a pass goes: see `RecurrentNetwork.forward`.
+
+    Raises:
+        BadInput: for fewer than 0 idle steps, or fewer than 1 between ends of gradients.
+    """
 
     order: tuple[int, ...]
     blank: float
@@ -26,6 +32,12 @@ class Pass:
     ffonly: bool
     tbptt: int | None
     observe: Observer | None
+
+    def __post_init__(self) -> None:
+        if self.idle < 0:
+            raise BadInput(f"idle should be 0 or more, not {self.idle}", where="idle")
+        if self.tbptt is not None and self.tbptt < 1:
+            raise BadInput(f"tbptt should be 1 or more, not {self.tbptt}", where="tbptt")
 
 
 class State:
@@ -42,7 +54,7 @@ class State:
         self.activity = {name: Trace() for name in network.layer_names}
         self.output = {name: Trace() for name in network.layer_names}
         self.weights = {
-            name: solver.weight()
+            name: solver.weight(network.get_parameter(f"tau_{name}"))
             for name in network.layer_names
             if isinstance(solver := network.operation("tstep", name), Solver)
         }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -61,7 +63,7 @@ def load_pretrained(network: RecurrentNetwork, *, url: str | None = None, folder
 
     Args:
         network: the network.
-        url: where the file is; None is where it was published.
+        url: where the file is, whose name ends with the beginning of its SHA-256; None is where it was published.
         folder: where files are kept; None is torch's own cache.
 
     Raises:
@@ -70,23 +72,44 @@ def load_pretrained(network: RecurrentNetwork, *, url: str | None = None, folder
     model = network.model
     check_published(model)
     where = url or FILES[model.name]
-    try:
-        state = torch.hub.load_state_dict_from_url(
-            where,
-            model_dir=None if folder is None else str(folder),
-            map_location="cpu",
-            progress=False,
-            check_hash=True,
-            weights_only=True,
-        )
-    except (URLError, OSError) as error:
-        kept = folder or Path(torch.hub.get_dir()) / "checkpoints"
-        hint = f"put the file {where.rpartition('/')[2]} into {kept}"
-        raise BadInput(f"the weights of {model.name} cannot be downloaded ({error})", where=where, hint=hint) from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise BadInput(f"the file of weights is damaged ({error})", where=where, hint="delete it") from None
-    take(network, state.get("state_dict", state), where)
+    kept = folder or Path(torch.hub.get_dir()) / "checkpoints"
+    take(network, _read(_fetched(where, kept)), where)
     freeze(network)
+
+
+def _fetched(where: str, kept: Path) -> Path:
+    """The file in the folder, which is downloaded where it is not there; its name tells the checksum it must have."""
+    name = where.rpartition("/")[2]
+    checksum = name.removesuffix(".pth").rpartition("-")[2]
+    file = kept / name
+    try:
+        if not file.is_file():
+            kept.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(where, str(file), hash_prefix=checksum, progress=False)
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        hint = f"put the file {name} into {kept}"
+        raise BadInput(f"the weights cannot be downloaded ({error})", where=where, hint=hint) from None
+    except (RuntimeError, HTTPException) as error:  # what is not as published is not kept
+        raise BadInput(f"the download of the weights is damaged ({error})", where=where, hint="try again") from None
+    if not found.startswith(checksum):
+        raise BadInput(
+            "the file of weights is damaged: its checksum is not the one in its name",
+            where=str(file),
+            hint="delete it, and it is downloaded again",
+        )
+    return file
+
+
+def _read(file: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file of weights, by their names; nothing in it is executed."""
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = state.get("state_dict", state)
+        return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    except (RuntimeError, EOFError, ValueError, AttributeError, UnpicklingError):
+        raise BadInput("the file has no weights, or more than weights", where=str(file)) from None
 
 
 def take(network: RecurrentNetwork, published: Mapping[str, Tensor], where: str) -> None:

@@ -8,10 +8,8 @@ from torch.nn import functional
 
 from quadrat import BadInput
 
+from ..architectures import KEEPS_CHANNELS
 from .plane import from_plane, plane_kernel, to_plane
-
-KEEPS_CHANNELS = ("self", "depthwise", "local", "localdepthwise")
-"""Types whose signal has as many channels as the activity that it comes from."""
 
 
 class SelfRecurrence(nn.Module):

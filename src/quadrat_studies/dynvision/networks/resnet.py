@@ -6,8 +6,6 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
-from quadrat import BadInput
-
 from ..architectures import ResNet
 from .base import RecurrentNetwork
 from .dynamics import join
@@ -100,17 +98,11 @@ class ResNetwork(RecurrentNetwork):
         image: (C, H, W).
 
     Raises:
-        BadInput: for a recurrence that does not arrive at the end of a stage, or images that are too small.
+        BadInput: for images that are too small.
     """
 
     def __init__(self, model: ResNet, n_classes: int, image: tuple[int, int, int]) -> None:
         super().__init__(model, image, ["conv1", *(f"layer{number + 1}" for number in range(len(model.blocks)))])
-        if model.rctarget != "output" and model.rctype != "none":
-            raise BadInput(
-                f"the recurrence of a stage of {model.name} arrives at its end",
-                where="model_args.rctarget",
-                hint="rctarget=output",
-            )
         width, kernel, stride = model.widths[0], *((3, 1) if model.is_small else (7, 2))
         delay = max(1, model.steps(model.trc))
 

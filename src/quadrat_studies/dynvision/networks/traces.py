@@ -37,13 +37,19 @@ class Trace:
         self.stop = start + len(chunk)
 
     def read(self, start: int, stop: int) -> Tensor:
-        """The steps start … stop − 1, without a copy where they are one chunk."""
-        parts = []
+        """The steps start … stop − 1, without a copy where they are one chunk.
+
+        Raises:
+            IndexError: for a step that is not there, or has been let go of.
+        """
+        parts: list[Tensor] = []
         for begin, chunk in self._chunks:
             low, high = max(start, begin) - begin, min(stop, begin + len(chunk)) - begin
             if low < high:
                 # Gradients of a slice are as large as all that it is cut from.
                 parts.append(chunk if high - low == len(chunk) else chunk[low:high])
+        if sum(map(len, parts)) != stop - start:
+            raise IndexError(f"steps {start} to {stop - 1} are not all remembered")
         return joined(parts)
 
     def last(self) -> Tensor | None:
