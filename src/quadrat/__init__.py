@@ -10,7 +10,7 @@ def train(learning_rate: float = 1e-3, seed: int = 0) -> dict: ...
 
 from typing import TYPE_CHECKING, Any
 
-from quadrat.core.errors import BadInput, QuadratError
+from quadrat.core.errors import BadInput, QuadratError, suggest
 from quadrat.core.markers import by, follow, neutral, off_id, over, valid, was, when
 from quadrat.core.params import Params
 from quadrat.core.resources import Resources
@@ -49,6 +49,7 @@ __all__ = [
     "open",
     "over",
     "points",
+    "suggest",
     "valid",
     "was",
     "when",

@@ -65,15 +65,15 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The hint for a name that does not exist: the nearest one, else what there is, twelve names at most."""
+    names = list(known)
+    near = nearest(name, names)
+    return f"did you mean '{near}'?" if near else f"known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+
+
 def unknown(kind: str, name: str, known: Sequence[str], *, where: str | None = None) -> BadInput:
     """The error for a name that does not exist: names the nearest one, else lists what there is."""
     known = [one for one in known if one != name]
-    near = nearest(name, known)
-    if near:
-        hint = f"did you mean '{near}'?"
-    elif known:
-        listed = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
-        hint = f"known: {listed}"
-    else:
-        hint = f"there is no {kind} here"
+    hint = suggest(name, sorted(known)) if known else f"there is no {kind} here"
     return BadInput(f"unknown {kind} '{name}'", where=where, hint=hint)

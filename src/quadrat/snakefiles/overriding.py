@@ -46,8 +46,9 @@ def as_overrides(entries: Sequence[str], is_parameter: Callable[[str], bool]) ->
 def _spelt(name: str, value: Any, is_parameter: Callable[[str], bool]) -> Iterator[str]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            if match := _UNSPACED.fullmatch(key) if item == "" else None:
-                key, item = match["key"], match["value"]
+            unspaced = None if item else _UNSPACED.fullmatch(key)
+            if unspaced:
+                key, item = unspaced["key"], unspaced["value"]
             yield from _spelt(f"{name}.{key}", item, is_parameter)
     elif isinstance(value, list) and value and is_parameter(name):
         yield f"{name}={','.join(map(literal, value))}"

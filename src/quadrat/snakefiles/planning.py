@@ -21,6 +21,7 @@ from quadrat.snakefiles.naming import RuleSet, output_names
 from quadrat.snakefiles.overriding import as_overrides, literal
 from quadrat.snakefiles.sheet import Reads, RuleSheet, Sheet
 from quadrat.snakefiles.syncing import date, soften, sync
+from quadrat.snakefiles.targets import file_targets
 from quadrat.space.settings import settings_model
 from quadrat.store.store import Store
 from quadrat.store.views import NamedView
@@ -38,7 +39,7 @@ class Asked:
         folder: the Snakefile's.
         overrides, config_files: of the Snakefile, before those of the command line.
         config, configfiles: what stands after `--config` and `--configfile`.
-        targets: the files that are asked for, as views name them.
+        arguments: the whole command line; a study that plans by the names of files finds them in it.
     """
 
     study: str
@@ -48,7 +49,7 @@ class Asked:
     config_files: Sequence[str] = ()
     config: Sequence[str] = ()
     configfiles: Sequence[Path] = ()
-    targets: Sequence[str] = ()
+    arguments: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,10 @@ def open_sweep(asked: Asked) -> Session:
     model = settings_model(loaded.study)
     settings = model.model_fields if model else {}
     given = as_overrides(asked.config, lambda name: name not in settings and bool(names.lookup(name)))
-    if asked.targets and loaded.study.targets_as:
-        given.append(f"{loaded.study.targets_as}={literal(list(asked.targets))}")
+    if loaded.study.targets_as:
+        prefix = "" if asked.store == "." else f"{asked.store}/"
+        targets = [target.removeprefix(prefix) for target in file_targets(asked.arguments)]
+        given += [f"{loaded.study.targets_as}={literal(targets)}"] if targets else []
     files = [asked.folder / file for file in asked.config_files]
     request = Request((*asked.overrides, *given), (*files, *asked.configfiles))
     session = Session(loaded, Store(asked.store), request)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quadrat.snakefiles.sheet import Sheet, Unknown
-from quadrat.snakefiles.targets import file_targets, take_absolute
+from quadrat.snakefiles.targets import take_absolute
 
 if TYPE_CHECKING:
     from quadrat.snakefiles.planning import Planned
@@ -101,11 +101,9 @@ class Sweep:
 
         settings = self._workflow.config_settings
         folder, config = Path(self._workflow.basedir), list(settings.config_args or ())
-        targets = [target.removeprefix(self._prefix) for target in file_targets(sys.argv[1:])]
+        asked = Asked(study, store, folder, overrides, config_files, config, settings.configfiles, sys.argv[1:])
         try:
-            return plan_sweep(
-                Asked(study, store, folder, overrides, config_files, config, settings.configfiles, targets)
-            )
+            return plan_sweep(asked)
         except QuadratError as error:  # Snakemake tells its own without a traceback
             raise WorkflowError(str(error)) from None
 

@@ -136,16 +136,18 @@ class Store:
     def _behind(self, path: Path) -> str | None:
         """The run that a file is an artifact of: it lies in its folder, or is a link to it."""
         with contextlib.suppress(OSError, ValueError):
-            shard_and_run = path.resolve(strict=True).relative_to(self.layout.runs.resolve()).parts
-            if parsed := Layout.run_name(shard_and_run[1]):
-                return parsed[0]
-        with contextlib.suppress(OSError):
-            stat = path.stat()
-            for row in range(len(self.index)):
-                record = self.index.record(row)
-                for artifact in record.artifacts.values():
-                    if artifact.size == stat.st_size and path.samefile(self.folder(record) / artifact.path):
-                        return record.id
+            parts = path.resolve(strict=True).relative_to(self.layout.runs.resolve()).parts
+            parsed = [found for part in parts[1:2] if (found := Layout.run_name(part))]
+            return parsed[0][0] if parsed else None
+        if not path.is_file():
+            return None
+        size = path.stat().st_size
+        for record in self.records():
+            for artifact in record.artifacts.values():
+                if artifact.size == size:
+                    with contextlib.suppress(FileNotFoundError):  # a temporary one that is gone
+                        if path.samefile(self.folder(record) / artifact.path):
+                            return record.id
         return None
 
     def resolve(self, prefix: str) -> str:

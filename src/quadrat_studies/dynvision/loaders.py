@@ -6,8 +6,7 @@ one that changes images.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union
 
@@ -16,6 +15,8 @@ from pydantic import Field, model_validator
 
 import quadrat as qd
 from quadrat import BadInput
+
+from .faults import unknown
 
 NoiseType = Literal["uniform", "gaussian", "gaussiancorr", "saltpepper", "poisson", "phasescrambled"]
 TemporalMode = Literal["dynamic", "static", "correlated"]
@@ -212,7 +213,7 @@ def make_loader(name: str, args: Mapping[str, Any]) -> Loader:
             cannot be; or a stimulus that is longer than the sequence.
     """
     if name not in LOADERS:
-        raise _unknown("data loader", name, LOADERS, "data_loader")
+        raise unknown("data loader", name, LOADERS, "data_loader")
     given: dict[str, Any] = {}
     for key, value in args.items():
         short = ALIASES.get(key, key)
@@ -231,18 +232,8 @@ def _told(name: str, error: pydantic.ValidationError) -> BadInput:
     key = ".".join(map(str, first["loc"]))
     where = f"data_args.{key}" if key else "data_args"
     if first["type"] == "extra_forbidden":
-        return _unknown(f"argument of {name}", key, [one for one in LOADERS[name].model_fields if one != "name"], where)
+        return unknown(f"argument of {name}", key, [one for one in LOADERS[name].model_fields if one != "name"], where)
     said = first["msg"].removeprefix("Value error, ")
     if not key:
         return BadInput(f"{name}: {said}", where=where)
     return BadInput(f"{name}: {said[:1].lower()}{said[1:]}, not {first['input']!r}", where=where)
-
-
-def _unknown(kind: str, given: str, known: Iterable[str], where: str) -> BadInput:
-    names = list(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    return BadInput(
-        f"there is no {kind} '{given}'",
-        where=where,
-        hint=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
-    )

@@ -125,8 +125,8 @@ class Training(qd.Params):
     """loggers beside the csv file"""
     log_every_n_steps: Annotated[int, qd.off_id()] = Field(default=50, ge=1)
     """steps from one record of the loggers to the next"""
-    enable_progress_bar: Annotated[bool | None, qd.off_id()] = None
-    """whether progress is told; null: except on clusters"""
+    enable_progress_bar: Annotated[bool, qd.off_id()] = True
+    """whether epochs are told; `quadrat run` draws a bar of them in a terminal only, so never in a job of a cluster"""
 
 
 class Testing(qd.Params):

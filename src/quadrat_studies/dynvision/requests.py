@@ -5,7 +5,6 @@ Nothing here imports torch: planning is light.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from quadrat import BadInput, Space
 
 from .analysis.measures import focus
 from .architectures import LONG_NAMES, MODELS, Model, make_model
+from .faults import unknown
 from .loaders import make_loader
 from .naming import (
     Asked,
@@ -87,7 +87,8 @@ class Wanted:
 
     variants: list[tuple[Variant, tuple[int, ...], str]] = field(default_factory=list)
     """variants with their seeds, and these in the names of groups"""
-    trained: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    """the trainings that are needed, see `after`"""
     tests: list[Space] = field(default_factory=list)
     kept: list[Space] = field(default_factory=list)
     experiments: list[Space] = field(default_factory=list)
@@ -107,7 +108,7 @@ def split_args(name: str, args: Mapping[str, Scalar]) -> tuple[dict[str, Any], d
         BadInput: for a model or an argument that does not exist, with the nearest one.
     """
     if name not in MODELS:
-        raise _unknown("model", name, MODELS, "model_name")
+        raise unknown("model", name, MODELS, "model_name")
     model: dict[str, Any] = {}
     training: dict[str, Any] = {}
     for given, value in args.items():
@@ -118,7 +119,7 @@ def split_args(name: str, args: Mapping[str, Scalar]) -> tuple[dict[str, Any], d
             training[key] = str(value) if key == "pattern" else value  # 1011 in a name looks like a number
         else:
             known = [one for one in (*MODELS[name].model_fields, *Training.model_fields) if one != "name"]
-            raise _unknown(f"argument of {name}", given, known, "model_args")
+            raise unknown(f"argument of {name}", given, known, "model_args")
     return model, training
 
 
@@ -139,7 +140,7 @@ def sweep_variants(
     whole = dict(args)
     if category:
         if category not in categories:
-            raise _unknown("category", category, categories, "category")
+            raise unknown("category", category, categories, "category")
         given = whole.get(category)
         whole[category] = given if isinstance(given, list) else list(categories[category])
     else:
@@ -210,7 +211,7 @@ def _add_file(wanted: Wanted, asked: Asked, *, is_kept: bool) -> None:
     variant = Variant.of(asked.model_name, parse_args(asked.model_args), asked.model_args)
     wanted.variants.append((variant, (asked.seed,), seeds_text([asked.seed])))
     wanted.data.append(asked.data_name)
-    wanted.trained.append(after(asked.status))
+    wanted.after.append(after(asked.status))
     if asked.data_loader is not None and asked.data_group is not None:
         args = parse_args(asked.data_args)
         test = one_test(asked.data_loader, args, asked.status, "data_args", asked.data_args)
@@ -235,12 +236,12 @@ def add_data(wanted: Wanted, names: Sequence[str], groups: Sequence[str]) -> Non
 
 def add_experiments(wanted: Wanted, experiments: Mapping[str, Mapping[str, Any]], statuses: Sequence[str]) -> None:
     """Add experiments, for models in some states, where they do not say in which."""
-    wanted.trained.append("")
+    wanted.after.append("")
     categories = dict.fromkeys(variant.labels["category"] for variant, _, _ in wanted.variants)
     for name, config in experiments.items():
         tests, own = test_space(name, config, statuses)
         wanted.tests.append(tests)
-        wanted.trained += [after(one) for one in own]
+        wanted.after += [after(one) for one in own]
         wanted.experiments += [experiment_points(name, config, category) for category in categories]
 
 
@@ -254,7 +255,7 @@ def to_spaces(
         model = qd.points([{"model": variant.model.model_dump()}]).label(**variant.labels, seeds=text)
         init = init + model * qd.grid(seed=list(seeds))
     for variant in {tuple(one.key.values()): one for one, _, _ in reversed(wanted.variants)}.values():
-        for whence in dict.fromkeys(one for one in wanted.trained if one != "init"):
+        for whence in dict.fromkeys(one for one in wanted.after if one != "init"):
             epochs = {"epochs": int(whence.partition("=")[2])} if whence else {}
             point = qd.points([{**variant.training, **epochs}])
             train = train + point.label(**variant.key, after=whence)
@@ -290,7 +291,7 @@ def classes_of(data_name: str, group: str, data_groups: Mapping[str, Any]) -> li
     if group not in groups:
         if group == "all":
             return None
-        raise _unknown(f"data group of {data_name}", group, ["all", *groups], "data_group")
+        raise unknown(f"data group of {data_name}", group, ["all", *groups], "data_group")
     classes = groups[group]
     if group != "all" and not classes:
         raise BadInput(
@@ -353,7 +354,7 @@ def find_experiments(names: Sequence[str], known: Mapping[str, Any]) -> dict[str
         base = name.removesuffix(TWIN)
         entry = known.get(name, known.get(base))
         if entry is None:
-            raise _unknown("experiment", name, known, "experiment")
+            raise unknown("experiment", name, known, "experiment")
         if isinstance(entry, list):
             suffix = "" if name in known else TWIN
             found |= find_experiments([f"{one}{suffix}" for one in entry], known)
@@ -363,10 +364,3 @@ def find_experiments(names: Sequence[str], known: Mapping[str, Any]) -> dict[str
             args = read_mapping(entry.get("data_args"), f"experiment_config.{base}.data_args")
             found[name] = {**entry, "data_args": {**args, "ffonly": True}}
     return found
-
-
-def _unknown(kind: str, given: Any, known: Iterable[str], where: str) -> BadInput:
-    names = list(known)
-    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}"
-    return BadInput(f"there is no {kind} '{given}'", where=where, hint=hint)

@@ -5,7 +5,6 @@ Nothing here imports JAX: planning is light.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 import pydantic
 from pydantic import Field
 
-from quadrat import BadInput, Params
+from quadrat import BadInput, Params, suggest
 
 from .params import SAMPLERS, Data, Model, Posterior, Sampler, Teacher, Training
 from .presets import PRESETS
@@ -288,6 +287,4 @@ def _check_keys(given: Mapping[str, Any], known: Any, where: Path, kind: str = "
 
 
 def _unknown(kind: str, given: Any, known: list[str], where: Path) -> BadInput:
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-    return BadInput(f"there is no {kind} '{given}'", where=".".join(where), hint=hint)
+    return BadInput(f"there is no {kind} '{given}'", where=".".join(where), hint=suggest(str(given), known))

@@ -87,3 +87,10 @@ def test_the_nearest_is_named() -> None:
         make_model("DyRCNNx4", {"rctyp": "full"})
     with pytest.raises(BadInput, match="did you mean 'DyRCNNx"):
         make_model("DyRCNN4", {})
+
+
+def test_true_and_add_are_one_model() -> None:
+    assert make_model("DyRCNNx4", {"skip": True, "feedback": True}) == make_model(
+        "DyRCNNx4", {"skip": "add", "feedback": "add"}
+    )
+    assert make_model("DyRCNNx4", {"skip": False}).model_dump()["skip"] is False

@@ -54,9 +54,9 @@ def test_ids_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     found = {name: plan.tasks[name].ids[0].hex() for name in ("raw", "init", "train", "test")}
     assert found == {
         "raw": "44e01e272d5e266c275a9158984ab576",
-        "init": "02411a51d27ecaa2a185f61652c0c88e",
-        "train": "9dc0e453a68564a5fa6aaececdce8c5b",
-        "test": "7230d8cb5f1b440b9cc4760a253dea12",
+        "init": "31bdd37824ea125a8079d700b0ca25b7",
+        "train": "2994f0bb0505ca2828c4e1825f3cca88",
+        "test": "15fa2c05f78aa3e93acac9309a8195bb",
     }
 
 

@@ -7,7 +7,6 @@ one for all traces or an array (…) with one for each. Time counts from the fir
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quadrat import BadInput
+from ..faults import unknown
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +152,5 @@ def find_measure(name: str) -> Measure:
         BadInput: for one that does not exist.
     """
     if name not in MEASURES:
-        near = difflib.get_close_matches(name, list(MEASURES), n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(MEASURES)}"
-        raise BadInput(f"there is no measure '{name}'", where="measure", hint=hint)
+        raise unknown("measure", name, MEASURES, "measure")
     return MEASURES[name]

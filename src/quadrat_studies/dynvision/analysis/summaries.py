@@ -6,7 +6,6 @@ means over samples where a table has several seeds, so that an interval is one o
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from quadrat import BadInput
+from quadrat import BadInput, suggest
 
 from .measures import Floats, find_measure
 
@@ -281,6 +280,4 @@ def require_column(table: pl.DataFrame, column: str) -> None:
         BadInput: where it has not.
     """
     if column not in table.columns:
-        near = difflib.get_close_matches(column, table.columns, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(table.columns)}"
-        raise BadInput(f"the table has no column '{column}'", hint=hint)
+        raise BadInput(f"the table has no column '{column}'", hint=suggest(column, table.columns))

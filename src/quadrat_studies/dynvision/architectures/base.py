@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 import quadrat as qd
 
@@ -26,7 +26,8 @@ RecurrenceType = Literal[
 ]
 KEEPS_CHANNELS = ("self", "depthwise", "local", "localdepthwise")
 """Types of recurrence whose signal has as many channels as the activity that it comes from."""
-Integration = Literal["add", "mul"]
+Joining = Annotated[Literal[False, "add", "mul"], BeforeValidator(lambda value: "add" if value is True else value)]
+"""How a connection joins; true is "add", so that the two are one model."""
 Delay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args
 
 import pydantic
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from quadrat import BadInput
 
+from ..faults import unknown
 from . import recurrent, wrapped  # noqa: F401 - which enter their models
 from .base import KEEPS_CHANNELS, MODELS, Model
 
@@ -48,17 +48,17 @@ def make_model(name: str, args: Mapping[str, Any]) -> Model:
             value that cannot be.
     """
     if name not in MODELS:
-        raise _unknown("model", name, MODELS, "model_name")
+        raise unknown("model", name, MODELS, "model_name")
     kind = MODELS[name]
     known = [one for one in kind.model_fields if one != "name"]
     short: dict[str, Any] = {}
     for key, value in args.items():
         own = LONG_NAMES.get(key, key)
         if own not in known:
-            raise _unknown(f"argument of {name}", own, known, "model_args")
+            raise unknown(f"argument of {name}", own, known, "model_args")
         if own in short:
             raise BadInput(f"{name}: '{own}' is given twice, by its short and its long name", where="model_args")
-        if isinstance(value, bool) and bool not in _types(kind, own):
+        if isinstance(value, bool) and not any(one is bool or isinstance(one, bool) for one in _types(kind, own)):
             raise BadInput(f"{name}: input should be a value, not {str(value).lower()}", where=f"model_args.{own}")
         short[own] = value
     try:
@@ -128,13 +128,3 @@ def _types(kind: type[Model], name: str) -> tuple[Any, ...]:
     """What a value of a field may be."""
     annotation = kind.model_fields[name].annotation
     return annotation, *get_args(annotation)
-
-
-def _unknown(kind: str, given: str, known: Iterable[str], where: str) -> BadInput:
-    names = list(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    return BadInput(
-        f"there is no {kind} '{given}'",
-        where=where,
-        hint=f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names)}",
-    )

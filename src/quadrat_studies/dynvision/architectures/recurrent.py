@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Area, Delay, Duration, Integration, Model, RecurrenceType
+from .base import Area, Delay, Duration, Joining, Model, RecurrenceType
 
 
 class DyRCNN(Model):
@@ -29,9 +29,9 @@ class DyRCNN(Model):
     """delay of skip connections (ms)"""
     tfb: Delay = 30.0
     """delay of feedback connections (ms)"""
-    skip: bool | Integration = True
+    skip: Joining = "add"
     """skip connections: add (true), mul or false"""
-    feedback: bool | Integration = False
+    feedback: Joining = False
     """feedback connections: add (true), mul or false"""
     solver: Literal["euler", "rk4"] = "euler"
     """solver of the dynamics"""

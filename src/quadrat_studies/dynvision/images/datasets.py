@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from quadrat import BadInput
+from quadrat import BadInput, suggest
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,4 @@ def dataset(name: str) -> Dataset:
 
 def unknown(kind: str, name: str, known: Iterable[str], *, where: str) -> BadInput:
     """The error for a name that does not exist: it tells the nearest, else what there is."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {listed}"
-    return BadInput(f"unknown {kind} '{name}'", where=where, hint=hint)
+    return BadInput(f"unknown {kind} '{name}'", where=where, hint=suggest(name, sorted(known)))

@@ -73,8 +73,7 @@ class DyRCNNNetwork(RecurrentNetwork):
             for target, source in pairs.items():
                 theirs, ours = self.layer(source).shape, self.layer(target).shape
                 conv = nn.Conv2d(theirs[0], ours[0], 1) if theirs[0] != ours[0] else None
-                how = "add" if given is True else given
-                setattr(self, f"add{kind}_{target}", Connection(source, conv, delay, how, ours[1:]))
+                setattr(self, f"add{kind}_{target}", Connection(source, conv, delay, given, ours[1:]))
 
     def _start(self) -> None:
         """The first weights of everything."""

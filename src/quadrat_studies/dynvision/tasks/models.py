@@ -52,7 +52,7 @@ def train(params: Training, init: qd.Done[Init, Any], data_name: str, packed: An
 
     def tell(epoch: int, values: Mapping[str, float]) -> None:
         run.log(epoch, **values)
-        if params.enable_progress_bar is not False:
+        if params.enable_progress_bar:
             run.progress(epoch, params.epochs, "epochs")
 
     kept = run.file(f"checkpoints/{LAST}").parent
