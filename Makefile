@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Quadrat needs Python 3.11 or newer: make setup PYTHON=python3.11")'
 	@echo "── setup: .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,lightning,jax,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,lightning,jax,wwdc,dev]'
 	@touch $@
 
 demo: $(STAMP) ## train and attack on real digits; a second time nothing is left to run

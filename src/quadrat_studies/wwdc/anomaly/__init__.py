@@ -1,0 +1,1 @@
+"""Anomalies: detectors with intervals, and active learning against an oracle."""

@@ -1,0 +1,1 @@
+"""From trained networks to latents, base coordinates and log p."""

@@ -1,0 +1,1 @@
+"""Networks that experiments name by `_target_`."""
