@@ -14,13 +14,17 @@ def import_arviz() -> Any:
     On its first import of a day ArviZ warns (FutureWarning) of its coming refactor and keeps the date in the user's
     cache folder. Exactly that warning is silenced; and where the folder cannot be written, or another process writes
     it at the same moment, ArviZ is imported with a cache folder of its own.
+
+    Where Numba is installed ArviZ would use it, and its variance there is E[x²] - E[x]²: of traces that are large and
+    hardly vary nothing is left but rounding, even below zero. So it is kept to NumPy: the same numbers everywhere.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing a major refactor", category=FutureWarning)
         try:
             import arviz
         except OSError:
-            return _with_own_cache()
+            arviz = _with_own_cache()
+    arviz.Numba.disable_numba()
     return arviz
 
 

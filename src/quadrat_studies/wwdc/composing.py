@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -159,16 +162,31 @@ def _keys(tree: DictConfig, before: str = "") -> list[str]:
     return found
 
 
+class Shipped(SearchPathPlugin):
+    """Puts what this study ships behind the user's folder, for compositions of this study alone."""
+
+    wanted = False
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """What Hydra calls."""
+        if self.wanted:
+            search_path.append("wwdc", f"file://{SHIPPED}")
+
+
+Plugins.instance().register(Shipped)
+
+
 @contextmanager
 def _hydra(folder: Path) -> Iterator[None]:
     # A caller that is itself a Hydra application has an instance of its own; it gets it back.
-    before = GlobalHydra.instance().hydra
+    before, wanted = GlobalHydra.instance().hydra, Shipped.wanted
     GlobalHydra.instance().clear()
+    Shipped.wanted = True
     try:
         with initialize_config_dir(str(folder.resolve()), version_base="1.3"):
             yield
     finally:
-        GlobalHydra.instance().hydra = before
+        GlobalHydra.instance().hydra, Shipped.wanted = before, wanted
 
 
 def compose_experiment(folder: Path | None, name: str, overrides: Sequence[str] = ()) -> Composed:
@@ -182,16 +200,12 @@ def compose_experiment(folder: Path | None, name: str, overrides: Sequence[str] 
     Raises:
         BadInput: no such experiment (the nearest is named), or what Hydra says of files that do not compose.
     """
-    folders = [one for one in (folder, SHIPPED) if one is not None]
-    if not any((one / f"{name}.yaml").is_file() for one in folders):
-        known = sorted({str(p.relative_to(one))[:-5] for one in folders for p in one.glob("experiment/*/*.yaml")})
-        raise BadInput(f"there is no configuration '{name}'", where=str(folders[0]), hint=suggest(name, known))
-    extra = [] if folder is None else [f"hydra.searchpath=[file://{SHIPPED}]"]
+    folders = check_name(folder, name)
     with _hydra(folders[0]):
         try:
-            tree = compose(name, overrides=[*extra, *overrides], return_hydra_config=True)
+            tree = compose(name, overrides=[*overrides], return_hydra_config=True)
             loader = GlobalHydra.instance().config_loader()
-            listed = loader.compute_defaults_list(name, [*extra, *overrides], RunMode.RUN).defaults
+            listed = loader.compute_defaults_list(name, [*overrides], RunMode.RUN).defaults
         except HydraException as error:
             raise BadInput(" ".join(str(error).split()), where=f"{folders[0] / name}.yaml") from None
         except OmegaConfBaseException as error:
@@ -201,6 +215,21 @@ def compose_experiment(folder: Path | None, name: str, overrides: Sequence[str] 
         found = [one / f"{each.config_path}.yaml" for one in folders if each.config_path]
         files += [(path, _package(each.package)) for path in found[::-1] if path.is_file()][-1:]
     return Composed(tree, files, name)
+
+
+def check_name(folder: Path | None, name: str) -> list[Path]:
+    """The folders of configurations, the user's first; one of them has the one of that name.
+
+    Raises:
+        BadInput: none has; the nearest name is told.
+    """
+    folders = [one for one in (folder, SHIPPED) if one is not None]
+    if not any((one / f"{name}.yaml").is_file() for one in folders):
+        parts = ("train", "embed")
+        files = [path for one in folders for part in parts for path in one.glob(f"experiment/*/{part}.yaml")]
+        known = sorted({"/".join(path.with_suffix("").parts[-3:]) for path in files})
+        raise BadInput(f"there is no configuration '{name}'", where=str(folders[0]), hint=suggest(name, known))
+    return folders
 
 
 def _package(package: str | None) -> str:

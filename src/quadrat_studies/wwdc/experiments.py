@@ -37,22 +37,28 @@ class Experiment:
     names: dict[str, str]
 
 
-def read(name: str, vae_name: str | None, folder: str | None, overrides: Sequence[str]) -> Experiment:
+def read(
+    name: str, vae_name: str | None, folder: str | None, overrides: Sequence[str], vae_overrides: Sequence[str]
+) -> Experiment:
     """Read an experiment of a flow, with the one of the VAE that it stands on.
 
     Args:
         name: the folder, such as RGBMNIST_FLOW.
         vae_name: the folder of the VAE; None for the one of the same name with VAE in place of FLOW.
         folder: the user's configurations; None for ./conf where it has a folder `experiment`, else the shipped ones.
-        overrides: of the flow's configuration, in Hydra's grammar.
+        overrides: of the flow's train.yaml and embed.yaml, in Hydra's grammar; those of `data.` hold for the VAE too.
+        vae_overrides: of the VAE's configuration.
 
     Raises:
         BadInput: whatever is wrong in the files, with file and key.
     """
     own = user_folder(folder)
-    train = compose_experiment(own, f"experiment/{name}/train", overrides)
+    of_training = [one for one in overrides if not one.lstrip("+~").startswith(("analysis", "splits"))]
+    train = compose_experiment(own, f"experiment/{name}/train", of_training)
     embed = compose_experiment(own, f"experiment/{name}/embed", overrides)
-    vae = compose_experiment(own, f"experiment/{vae_name or name.replace('FLOW', 'VAE')}/train")
+    shared = [one for one in overrides if one.lstrip("+~").startswith("data.")]
+    vae_file = f"experiment/{vae_name or name.replace('FLOW', 'VAE')}/train"
+    vae = compose_experiment(own, vae_file, [*shared, *vae_overrides])
     catalog = train.get("data.catalog", {})
     _same_data(catalog, vae, train)
     names = {"experiment_name": train.get("meta.experiment_name"), "vae_name": vae.get("meta.experiment_name")}
@@ -169,7 +175,10 @@ def located(job: Composed) -> Iterator[None]:
         yield
     except BadInput as error:
         key = error.where or ""
-        raise BadInput(error.message, where=f"{job.file_of(key)}: {key}", hint=error.hint) from None
+        file = job.file_of(key)
+        if key == DROP and file == job.name:  # set by the sweep
+            file = job.file_of("sweeps")
+        raise BadInput(error.message, where=f"{file}: {key}", hint=error.hint) from None
 
 
 def _told(job: Composed, number: int) -> Tree:

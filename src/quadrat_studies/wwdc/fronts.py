@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +13,13 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
-from quadrat import QuadratError
+from quadrat import BadInput, QuadratError
 
-from .composing import SHIPPED, Composed, compose_experiment
+from .composing import SHIPPED, Composed, Shipped, check_name, compose_experiment
 from .experiments import check, dropped, loader_tree, seed_of_job, sweep_entry, trainer_tree, user_folder
 from .params import Catalog, Tree
 from .products import info_name
@@ -51,8 +55,8 @@ class Front:
         job = Composed(whole, files, name)
         number = int(running.job.num) if "num" in running.job else 0
         given = str(running.job.id) if "id" in running.job else _stamp(running)
-        # Ids of Hydra's own launchers only count jobs: the time of the launch tells sweeps apart, as SLURM's ids do.
-        job_id = info_name(given if "_" in given or len(given) > 4 else _stamp(running), number)
+        # Ids of launchers on this machine only count jobs: the launch's time tells sweeps apart, as SLURM's ids do.
+        job_id = info_name(given if re.fullmatch(r"\d+_\d+", given) else _stamp(running), number)
         front = cls(job, job_id, number)
         check(job, front.loader, front.drop if front.is_flow else None)
         return front
@@ -118,21 +122,51 @@ def _stamp(running: Any) -> str:
 def hydra_main(task: Callable[[DictConfig], Any]) -> None:
     """Run a task under Hydra's command line; the user's own ./conf comes before the shipped configurations.
 
-    A mistake of the user is told in one message, without a traceback, and the exit code is 2.
+    A mistake of the user is told in one message, without a traceback, and the exit code is 2; with
+    HYDRA_FULL_ERROR set, with all that Hydra has to say.
     """
-    own = user_folder(None)
-    if own is not None and not any(one.startswith("hydra.searchpath=") for one in sys.argv):
-        sys.argv.append(f"hydra.searchpath=[file://{SHIPPED}]")
+    Shipped.wanted = True
+    asked_for_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints a traceback and exits where the error cannot be caught
 
     @wraps(task)
-    def told(config: DictConfig) -> Any:
-        try:
-            import torch
+    def alone(config: DictConfig) -> Any:
+        import torch
 
-            torch.set_num_threads(int(config.get("threads", 1)))  # the number of threads moves the last bits
-            return task(config)
-        except QuadratError as error:
-            sys.stderr.write(f"error: {error}\n")
-            raise SystemExit(error.exit_code) from None
+        torch.set_num_threads(int(config.get("threads", 1)))  # the number of threads moves the last bits
+        return task(config)
 
-    hydra.main(version_base="1.3", config_path=str((own or SHIPPED).resolve()), config_name=None)(told)()
+    try:
+        folder = user_folder(None)
+        if not {"--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc"} & set(sys.argv):
+            check_name(folder, _asked_for(sys.argv[1:]))
+        hydra.main(version_base="1.3", config_path=str((folder or SHIPPED).resolve()), config_name=None)(alone)()
+    except QuadratError as error:
+        if asked_for_all:
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(error.exit_code) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        if asked_for_all:
+            raise
+        sys.stderr.write(f"error: {_told(error)}\n")
+        raise SystemExit(2) from None
+
+
+def _asked_for(argv: list[str]) -> str:
+    """The configuration that the command line names."""
+    for number, word in enumerate(argv):
+        flag, _, value = word.partition("=")
+        if flag in ("-cn", "--config-name"):
+            return value or (argv[number + 1] if number + 1 < len(argv) else "")
+    raise BadInput("no experiment is named", where="-cn", hint="-cn experiment/RGBDIGITS_FLOW/train -m")
+
+
+def _told(error: Exception) -> str:
+    """What Hydra or OmegaConf says, on a line, with what to do."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    key = str(getattr(error, "full_key", "") or "")
+    missing = re.search(r"Environment variable '(\w+)' not found", lines[0]) if lines else None
+    if missing:
+        return f"{key}: the environment variable {missing[1]} is not set\n  set it in the shell: export {missing[1]}=…"
+    return f"{key}: {lines[0]}" if key else " ".join(lines[:2])

@@ -53,6 +53,7 @@ class Catalog(qd.Params):
     anomalies: int = Field(default=400, ge=0)
     """samples of each kind of anomaly"""
     val_share: float = Field(default=0.15, ge=0, le=1)
+    """share of the normal digits whose samples are for validation"""
     test_share: float = Field(default=0.15, ge=0, le=1)
     seed: int = 0
     """seed of the catalog"""

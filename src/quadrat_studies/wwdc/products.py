@@ -64,8 +64,9 @@ def find_flow(folder: Path, drop: Sequence[str], seed: int, command: str) -> dic
         same = sorted(info.get("drop_variables") or []) == sorted(drop) and info.get("seed") == seed
         if same and Path(str(info.get("model_fp"))).is_file():
             return info
+    told = f"not told {', '.join(drop)}" if drop else "told everything"
     raise BadInput(
-        f"there is no checkpoint of a flow without {', '.join(drop) or 'nothing'}, seed {seed}",
+        f"there is no checkpoint of a flow that was {told}, seed {seed}",
         where=str(folder),
         hint=f"run: {command}",
     )

@@ -35,11 +35,12 @@ def request(
     vae_experiment: str | None = None,
     config_dir: str | None = None,
     overrides: list[str] = [],  # noqa: B006 - the study's settings; never changed
+    vae_overrides: list[str] = [],  # noqa: B006
 ) -> dict[str, qd.Space]:
     """An experiment folder, composed by Hydra: the jobs of its sweep on the VAE that belongs to it."""
     from . import experiments
 
-    found = experiments.read(experiment, vae_experiment, config_dir, overrides)
+    found = experiments.read(experiment, vae_experiment, config_dir, overrides, vae_overrides)
     names = qd.label(**found.names)
     made = {"catalog": [found.catalog], "vae": found.vaes, "flow": found.flows}
     made |= {task: [tree] for task, tree in found.analysis.items()}
@@ -56,10 +57,19 @@ def catalog(params: Catalog, run: qd.Run) -> Made:
 
 @study.check(catalog)
 def data_at_hand(params: Catalog) -> None:
-    """Say at once, before anything runs, where the data would have to be."""
+    """Say at once, before anything runs, where the data would have to be, and that no split is empty."""
     from .catalog import sources
 
     sources.check(params.source)
+    shares = {"val": params.val_share, "test": params.test_share, "train": 1 - params.val_share - params.test_share}
+    for split, share in shares.items():
+        if share < 1e-9:
+            told = ", ".join(f"{name} {max(0.0, each):g}" for name, each in shares.items())
+            raise qd.BadInput(
+                f"the split '{split}' would be empty",
+                where="data.catalog.val_share, test_share",
+                hint=f"shares of the normal digits: {told}",
+            )
 
 
 @study.task(memory="4GB", walltime="4h")

@@ -117,8 +117,7 @@ def embed(
 def _loggers(told: Told, run: qd.Run) -> list[Any]:
     folder = Path(run.file("metrics"))
     folder.mkdir(parents=True, exist_ok=True)
-    named = {"save_dir": str(folder), "name": "", "version": ""}
-    return [make(tree, "logger", **named) for tree in told.loggers]
+    return [make(tree, "logger", save_dir=str(folder), name="", version="") for tree in told.loggers]
 
 
 def _scratch(runs: Sequence[qd.Run]) -> Path:
@@ -136,8 +135,16 @@ def _teller(runs: Sequence[qd.Run], trainer: Tree) -> fitting.Tell:
     return tell
 
 
+def _unlink(folder: Path) -> None:
+    """Take away links that loggers set to what is beside them: a run keeps files of its own."""
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            path.unlink()
+
+
 def _keep(run: qd.Run, spec: Catalog, trainer: Tree, tree: Tree, fitted: fitting.Fit, **more: Any) -> dict[str, Any]:
     ckpt, config = run.file("model.ckpt"), run.file("config.yaml")
+    _unlink(run.file("metrics"))
     fitting.save(ckpt, tree, fitted, **more)
     whole = {"data": {"catalog": spec.model_dump(mode="json")}, "lightning_loader": tree, "trainer": trainer, **more}
     config.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")

@@ -20,7 +20,7 @@ from quadrat_studies.dynvision.networks import RecurrentNetwork, build
 from quadrat_studies.dynvision.params import Testing as Settings
 from quadrat_studies.dynvision.params import Training
 from quadrat_studies.dynvision.runtime.fitting import LAST, Fit, fit
-from quadrat_studies.dynvision.runtime.loggers import make_loggers
+from quadrat_studies.dynvision.runtime.loggers import close_loggers, make_loggers
 from quadrat_studies.dynvision.runtime.optimising import make_optimiser, scaled_rate
 from quadrat_studies.dynvision.runtime.responses import as_pt, read_responses
 from quadrat_studies.dynvision.runtime.testing import Measured, run_test
@@ -123,11 +123,15 @@ def test_a_training_that_asks_for_no_answer_is_refused(tmp_path: Path) -> None:
         trained(tmp_path, lossrt=100.0)
 
 
-def test_tensorboard(tmp_path: Path) -> None:
-    loggers = make_loggers(Training(loggers=("tensorboard",)), tmp_path / "logs")
+@pytest.mark.parametrize(("name", "file"), [("tensorboard", "events.*"), ("wandb", "offline-run-*/run-*.wandb")])
+def test_loggers_leave_files_and_no_links(tmp_path: Path, name: str, file: str) -> None:
+    logs = tmp_path / "logs"
+    loggers = make_loggers(Training(loggers=(name,)), logs)  # type: ignore[arg-type]
     loaders = (Batches(digits("train"), 40), Batches(digits("val"), 40))
     fit(network(), Training(**{**QUICK, "epochs": 1}), loaders, 7, tmp_path / "s", tmp_path / "k", loggers=loggers)
-    assert list((tmp_path / "logs" / "tensorboard").glob("events.*"))
+    close_loggers(loggers, logs)
+    assert list((logs / name).glob(file))
+    assert not [path for path in logs.rglob("*") if path.is_symlink()]
 
 
 def test_a_logger_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ EXACT = {
 
 def is_within(analysis: dict[str, Any], truth: float, *, errors: float = 3.0) -> bool:
     """Whether an estimate is as near as its standard error says, and that is small enough to say something."""
-    return abs(analysis["llc_mean"] - truth) <= errors * analysis["llc_sem"] and analysis["llc_sem"] < 0.06 * truth
+    return abs(analysis["llc_mean"] - truth) <= errors * analysis["llc_sem"] and analysis["llc_sem"] < 0.1 * truth
 
 
 @pytest.mark.parametrize("case", TRUTHS)
@@ -62,10 +62,13 @@ def test_the_energy_is_that_of_what_was_kept() -> None:
     """Potential and kinetic energy of a normal are each a sum of squares: their mean is d, and so is their variance."""
     truth = TRUTHS["regular"]
     options = HMC(num_integration_steps=15, target_acceptance=0.4)
-    (chains,) = hamiltonian.sample(truth.problem, [Job(options, truth.heat, truth.gamma, 1)])
-    assert chains.stats["acceptance_rate"].mean() < 0.7
-    assert chains.energy.mean() == pytest.approx(4, abs=0.3)
-    assert chains.energy.var() == pytest.approx(4, abs=2)  # a proposal that is rejected may have any
+    sets = hamiltonian.sample(truth.problem, [Job(options, truth.heat, truth.gamma, seed) for seed in range(8)])
+    assert np.mean([chains.stats["acceptance_rate"].mean() for chains in sets]) < 0.7
+    energy = np.concatenate([chains.energy for chains in sets])
+    error = energy.mean(axis=1).std() / np.sqrt(len(energy))  # of 32 chains, whatever their autocorrelation
+    assert error < 0.2
+    assert energy.mean() == pytest.approx(4, abs=4 * error)  # that of proposals, most of them rejected, is far above
+    assert energy.var() == pytest.approx(4, abs=1.5)
 
 
 @pytest.mark.parametrize("step_size", [1e-4, 1e-3])

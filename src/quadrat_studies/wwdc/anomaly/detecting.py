@@ -34,6 +34,8 @@ def detect(embeddings: xr.Dataset, detectors: Sequence[Tree], fit_samples: int, 
     """
     seed = int(embeddings.attrs["seed"])
     test, odd = rows(embeddings, "test"), rows(embeddings, "anomaly")
+    if not len(odd):
+        return _nothing(test)
     fitted_to = draws(seed, "detectors").permutation(rows(embeddings, "train"))[:fit_samples]
     if not len(fitted_to) or not len(test):
         raise BadInput(
@@ -46,7 +48,7 @@ def detect(embeddings: xr.Dataset, detectors: Sequence[Tree], fit_samples: int, 
     scores = np.stack([_scores(tree, fit, asked, seed) for tree in detectors])
     kinds = asked.kind.values
     labels = list(embeddings.kind.attrs["names"])
-    found = [ALL, *labels[1:]] if len(odd) else []
+    found = [ALL, *labels[1:]]
     table = np.empty((len(names), len(found), len(MEASURES), bootstrap + 1))
     for number, kind in enumerate(found):
         chosen = np.flatnonzero((kinds == 0) | (kind == ALL) | (kinds == _index(labels, kind)))
@@ -61,6 +63,19 @@ def detect(embeddings: xr.Dataset, detectors: Sequence[Tree], fit_samples: int, 
     }
     coords = {"detector": names, "kind": found, "measure": list(MEASURES), "sample": asked.sample.values}
     return xr.Dataset(variables, coords=coords)
+
+
+def _nothing(test: np.ndarray[tuple[int], np.dtype[np.int64]]) -> xr.Dataset:
+    """What comes out where no anomalies are embedded."""
+    empty = np.empty((0, 0, len(MEASURES), 1))
+    variables = {
+        "scores": (("detector", "sample"), np.empty((0, len(test)))),
+        "measures": (("detector", "kind", "measure", "draw"), empty),
+        "anomaly": ("sample", np.zeros(len(test), int)),
+    }
+    return xr.Dataset(variables, coords={"measure": list(MEASURES)}).assign_coords(
+        detector=np.empty(0, str), kind=np.empty(0, str)
+    )
 
 
 def _index(labels: list[str], kind: str) -> int:

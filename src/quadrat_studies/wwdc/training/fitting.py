@@ -76,10 +76,18 @@ def fit(jobs: Sequence[Job], trainer: Tree, scratch: Path, tell: Tell = lambda l
         )
         made.fit(module, train, val, ckpt_path=last if last.exists() else None, weights_only=True)
     for job in jobs:
-        for logger in job.loggers:
-            logger.save()
-            logger.finalize("success")
+        close(job.loggers)
     return keeper.fits()
+
+
+def close(loggers: Sequence[Any]) -> None:
+    """End loggers: what they hold is written, and the next training of this process does not log into it."""
+    for logger in loggers:
+        logger.save()
+        logger.finalize("success")
+        finish = getattr(logger.experiment, "finish", None)  # Weights & Biases goes on until it is told
+        if callable(finish):
+            finish()
 
 
 def common_options() -> Tree:
@@ -104,6 +112,7 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="The `srun` command is available")  # and need not be used
         warnings.filterwarnings("ignore", message=".*torchmetrics.*")
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        warnings.filterwarnings("ignore", message="Experiment logs directory .* exists and is not empty")
         yield
 
 

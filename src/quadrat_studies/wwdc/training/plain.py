@@ -74,6 +74,7 @@ def _fit(front: Front, job: fitting.Job, tree: Tree, **more: Any) -> Path:
         made = make(trainer, "trainer", callbacks=callbacks, logger=loggers or False, **fitting.common_options())
         resume = front.job.get("trainer_ckpt_path")
         made.fit(job.loader, job.train, job.val, ckpt_path=resume, weights_only=False if resume else None)
+    fitting.close(loggers)
     best = Path(made.checkpoint_callback.best_model_path)
     kept = torch.load(best, map_location="cpu", weights_only=False)
     scores = [one for one in kept["callbacks"].values() if "best_model_score" in one]
