@@ -22,10 +22,12 @@ def import_arviz() -> Any:
         warnings.filterwarnings("ignore", message=r"\s*ArviZ is undergoing a major refactor", category=FutureWarning)
         try:
             import arviz
+
+            module: Any = arviz
         except OSError:
-            arviz = _with_own_cache()
-    arviz.Numba.disable_numba()
-    return arviz
+            module = _with_own_cache()
+    module.Numba.disable_numba()
+    return module
 
 
 def _with_own_cache() -> Any:
