@@ -308,3 +308,26 @@ def test_a_bare_name_is_enough_where_one_of_the_chain_has_it() -> None:
     def mean(one: Annotated[qd.Many[Any, Any], qd.over("seed")]) -> dict[str, float]: ...
 
     assert runs(plan(study, "one.seed=1,2,3")) == {"apart": 1, "one": 3, "mean": 1}
+
+
+def test_what_enters_no_id_sets_no_groups_apart() -> None:
+    class Noted(qd.Params):
+        size: int = 1
+        seed: int = 0
+        note: Annotated[str, qd.off_id()] = ""
+
+    study = qd.Study("s")
+
+    @study.space
+    def space() -> dict[str, qd.Space]:
+        return {"one": qd.points([{"size": n, "seed": k, "note": f"{n}-{k}"} for n in (1, 2) for k in (1, 2, 3)])}
+
+    @study.task
+    def one(params: Noted) -> dict[str, float]: ...
+
+    @study.task
+    def mean(one: Annotated[qd.Many[Noted, Any], qd.over("seed")]) -> dict[str, float]: ...
+
+    made = plan(study)
+    assert runs(made) == {"one": 6, "mean": 2}
+    assert [group["#"] for group in groups(made, "mean", "one")] == [3, 3]

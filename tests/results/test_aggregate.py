@@ -159,3 +159,18 @@ def test_a_mark_of_an_upstream_that_is_not_there_says_nothing() -> None:
         {"run": ["a", "b", "c"], "seed": [1, 2, 3], "acc": [1.0, 2.0, 9.0], "good": [True, None, False]}
     )
     assert over(frame, ["seed"], ["acc", "good"], marks=["good"])["acc_avg"].to_list() == [1.5]
+
+
+def test_what_changes_no_result_sets_no_rows_apart() -> None:
+    """It is carried along where every group agrees in it."""
+    rows = [
+        {"lr": 0.1 * (place // 2), "kind": f"k{place}", "seed": place % 2, "acc": float(place)} for place in range(4)
+    ]
+    found = over(frame_of(rows), ["seed"], ["acc", "right"], loose=["kind"])
+    assert found.columns[0] == "lr"
+    assert "kind" not in found.columns
+    assert found["n"].to_list() == [2, 2]
+    same = over(
+        frame_of([{**row, "kind": f"k{row['lr']}"} for row in rows]), ["seed"], ["acc", "right"], loose=["kind"]
+    )
+    assert same["kind"].to_list() == ["k0.0", "k0.1"]

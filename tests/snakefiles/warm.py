@@ -1,4 +1,4 @@
-"""Calls of `snakemake` and `quadrat` in processes forked from one that has imported both: a second each is saved.
+"""Calls of `snakemake`, `quadrat` and `python -m`, in processes forked from one that has imported much.
 
 It is their own `main` that is called, with its own arguments, folder, environment and streams.
 """
@@ -10,11 +10,15 @@ import functools
 import importlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+HEAVY = ("torch", "lightning.pytorch", "zuko", "xarray", "zarr", "hydra")
+"""What modules that are called with `python -m` import, where they take long."""
 
 
 class Warm:
@@ -29,7 +33,7 @@ class Warm:
     def call(
         self, command: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     ) -> tuple[int, str]:
-        """Call `snakemake` or `quadrat`; returns the exit code, and what it said."""
+        """Call `snakemake`, `quadrat` or `python -m …`; returns the exit code, and what it said."""
         with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
             asked = [command, list(arguments), str(folder), dict(environment), said.name]
             assert self._process.stdin is not None
@@ -56,6 +60,9 @@ def serve() -> None:
 
     for line in sys.stdin:
         command, arguments, folder, environment, said = json.loads(line)
+        if command == "python":
+            for name in HEAVY:
+                importlib.import_module(name)
         pid = os.fork()
         if pid == 0:
             os.chdir(folder)
@@ -65,6 +72,9 @@ def serve() -> None:
             os.dup2(stream, 1)
             os.dup2(stream, 2)
             sys.argv = [command, *arguments]
+            if command == "python":
+                _, module, *sys.argv[1:] = arguments
+                run(functools.partial(runpy.run_module, module, run_name="__main__", alter_sys=True))
             run(quadrat_main if command == "quadrat" else snakemake.cli.main)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}\n")
         sys.stdout.flush()

@@ -64,7 +64,7 @@ class Valid:
 
 
 def over(*names: str, missing: Missing = "fail") -> Over:
-    """Gather over `names` (say "seed"): each group agrees in every other parameter of the chain.
+    """Gather over `names` (say "seed"): each group agrees in every other parameter of the chain that enters ids.
 
     Args:
         names: parameters, bare where that is unambiguous.

@@ -11,7 +11,8 @@ import pydantic
 
 from quadrat.core.annotations import annotation_at, is_open, nested, variants
 from quadrat.core.errors import BadInput, unknown
-from quadrat.core.params import Params
+from quadrat.core.markers import OffId
+from quadrat.core.params import Params, marker
 from quadrat.core.study import Study
 from quadrat.core.trees import flatten
 
@@ -33,6 +34,11 @@ class Param:
     owner: type[Params]
     tasks: tuple[str, ...]
     info: pydantic.fields.FieldInfo
+
+    @property
+    def off_id(self) -> bool:
+        """Whether it changes no result, and so is in no id."""
+        return marker(self.info, OffId) is not None
 
 
 @dataclass(frozen=True)

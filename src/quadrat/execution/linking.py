@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,8 +36,8 @@ class Linker:
         for name, template in self._linked.items():
             by_template.setdefault(template, []).append(name)
         made: dict[str, int] = {}
-        for template, names in by_template.items():
-            said = names[0] if len(names) == 1 else f"{template.split('{')[0].rpartition('/')[0]}/*"
+        for names in by_template.values():
+            said = names[0] if len(names) == 1 else posixpath.join(_folder(names), "*")
             made[said] = made.get(said, 0) + len(names)
         return [name if count == 1 else f"{name} ({count})" for name, count in made.items()]
 
@@ -68,3 +69,8 @@ class Linker:
         if source != folder and source.exists():
             link(source, self._store.root / name, record.started + record.seconds, self._store.layout.links)
             self._linked[name] = view.template
+
+
+def _folder(names: Sequence[str]) -> str:
+    """The folder that all names lie in; empty for the store itself."""
+    return posixpath.commonpath([posixpath.dirname(name) for name in names])

@@ -31,7 +31,8 @@ def gather(
         tables: what the rows know.
         constants: names that have one value in all rows (the study's settings).
         made: the rows.
-        mark: over some parameters (each group agrees in everything else), or by some parameters and labels.
+        mark: over some parameters (each group agrees in everything else that enters ids), or by some parameters and
+            labels.
         argument: the name of the argument that takes the groups.
         dead: the runs that will not be finished, and are left out where something is left without them.
 
@@ -43,7 +44,10 @@ def gather(
     """
     is_over = isinstance(mark, Over)
     keys = _over_keys(tables, made, mark.names) if is_over else _by_keys(tables, constants, made, mark.names)
+    loose = {name: keys.pop(name) for name in list(keys) if is_over and tables.off_id(name.removeprefix("p:"))}
     group_first, group_of = first_seen(combine(list(keys.values()), made.rows.size))
+    # What changes no result sets no groups apart; a group knows it all the same where its members agree.
+    keys |= {name: column for name, column in loose.items() if np.array_equal(column[group_first][group_of], column)}
     starts, members = _members(made, group_of, len(group_first))
     dropped = np.zeros(len(group_first), np.int64)
     if dead is not None and dead.any():

@@ -98,6 +98,10 @@ class Tables:
                 found.append((key, path))
         return found
 
+    def off_id(self, full: str) -> bool:
+        """Whether a full name is one of a parameter, or inside one, that changes no result."""
+        return any(one.off_id for one in self.names if full == one.key or full.startswith(f"{one.key}."))
+
     def _split(self, full: str) -> tuple[str, Path]:
         """The parameter that a full name begins with, and the rest."""
         param = next(one for one in self.names if full == one.key or full.startswith(f"{one.key}."))

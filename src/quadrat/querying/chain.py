@@ -86,6 +86,7 @@ def add_metrics(tidy: Tidy, read: Read, upstream: Upstream | None) -> None:
 
 def describe(tidy: Tidy, names: Names) -> None:
     """Tell a table what parameters mean, and which of them choose between variants of a tree; leaves of trees too."""
+    tidy.off_id |= {param.key for param in names if param.off_id}
     tidy.texts |= {param.key: param.info.description for param in names if param.info.description}
     for tree, models in _trees(names):
         for model in models:

@@ -55,7 +55,8 @@ def averaged(made: Table, names: Sequence[str], *, include_invalid: bool = False
         BadInput: for a name that is none of the table's axes.
     """
     away = [column for name in names for column in made.columns(name, made.axes, where=f"--over {name}")]
-    return over(made.rows, away, made.metrics, made.units, () if include_invalid else made.marks)
+    marks = () if include_invalid else made.marks
+    return over(made.rows, away, made.metrics, made.units, marks, made.loose)
 
 
 def sql(session: Session, query: str, *, all: bool = False) -> pl.DataFrame:  # noqa: A002

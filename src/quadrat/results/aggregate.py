@@ -22,6 +22,7 @@ def over(
     metrics: Sequence[str],
     units: Mapping[str, Unit] | None = None,
     marks: Sequence[str] = (),
+    loose: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Average metrics over some columns: one row for each combination of all other labels and parameters.
 
@@ -43,6 +44,7 @@ def over(
         metrics: the columns that are metrics.
         units: for a metric of an upstream what its runs are: each counts once.
         marks: the metrics that say whether a row counts.
+        loose: the columns that set no rows apart: carried along if every group agrees in them, else left out.
 
     Returns:
         Axes, metrics that are carried along, then the columns of each averaged metric, then `n` (and `n_left_out`);
@@ -52,7 +54,8 @@ def over(
 
     units = units or {}
     carried = [name for name in metrics if name in units and not set(names) & units[name].axes]
-    keys = [name for name in frame.columns if name not in {RUN, *names, *metrics} and not name.startswith(HIDDEN)]
+    axes = [name for name in frame.columns if name not in {RUN, *names, *metrics} and not name.startswith(HIDDEN)]
+    keys = _keys(frame, axes, loose)
     numeric = [name for name in metrics if name not in (*carried, *marks) and is_number(frame.schema[name])]
     count = free("n", [*keys, *carried])
     lost = free("n_left_out", [*keys, *carried, count])
@@ -83,6 +86,15 @@ def is_number(kind: pl.DataType) -> bool:
     import polars as pl
 
     return kind.is_numeric() or kind in {pl.Boolean(), pl.Null()}
+
+
+def _keys(frame: pl.DataFrame, axes: Sequence[str], loose: Sequence[str]) -> list[str]:
+    """The axes that set rows apart, and those of `loose` that agree in each group of rows."""
+    import polars as pl
+
+    apart = [name for name in axes if name not in loose]
+    counts = _grouped(frame, apart, [pl.col(name).n_unique() for name in axes if name in loose])
+    return [name for name in axes if name in apart or (counts[name].max() or 0) <= 1]  # type: ignore[operator]
 
 
 def _runs(which: pl.Expr, name: str) -> pl.Expr:

@@ -115,7 +115,7 @@ def _check_others(table: Table, made: pl.DataFrame, shown: Sequence[str], away: 
     """No parameter may vary inside a point unless it is averaged over."""
     import polars as pl
 
-    rest = [name for name in table.axes if name not in (*shown, *away)]
+    rest = [name for name in table.axes if name not in (*shown, *away, *table.loose)]
     counts = made.group_by(shown).agg(pl.col(name).n_unique() for name in rest)
     varying = [name for name in rest if (counts[name].max() or 0) > 1]  # type: ignore[operator]
     if not varying:

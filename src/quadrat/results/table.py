@@ -36,6 +36,7 @@ class Table:
         full: the full name of each parameter and metric ("train.seed", "train.test_acc") by its column.
         inner: the columns that are leaves of trees.
         choices: the parameters that say which variant a tree is of.
+        loose: the parameters that change no result: they set no runs apart in averages.
         units: for each metric of an upstream what its runs are.
         marks: the metrics that say whether the numbers of a run count.
         texts: what a column means, by its column, as its author described it.
@@ -53,6 +54,7 @@ class Table:
     full: Mapping[str, str] = field(default_factory=dict)
     inner: frozenset[str] = frozenset()
     choices: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
     units: Mapping[str, Unit] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)

@@ -48,6 +48,7 @@ class Tidy:
         done: for each row whether its run is finished.
         texts: what parameters mean, by full name.
         choices: the full names of parameters that say which variant a tree is of.
+        off_id: the full names of parameters that change no result.
         notes: lines for the reader.
     """
 
@@ -57,6 +58,7 @@ class Tidy:
     done: NDArray[np.bool_] | None = None
     texts: dict[str, str] = field(default_factory=dict)
     choices: set[str] = field(default_factory=set)
+    off_id: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     _labels: list[tuple[str, pl.Series]] = field(default_factory=list)
     _params: list[tuple[str, Sequence[Any] | None, Any]] = field(default_factory=list)
@@ -90,6 +92,7 @@ class Tidy:
             columns.append(column.alias(labels[-1]))
         params: list[str] = []
         leaves: set[str] = set()
+        loose: list[str] = []
         short = self._param_names({RUN, *labels})
         for key, table, codes in self._params:
             for column in spread(key, table or [], codes):
@@ -97,6 +100,8 @@ class Tidy:
                 name = free(short[key] + inner, [RUN, *labels, *params])
                 full[name] = column.name
                 params.append(name)
+                if key in self.off_id:
+                    loose.append(name)
                 if inner:
                     leaves.add(name)
                 columns.append(column.alias(name))
@@ -122,7 +127,8 @@ class Tidy:
         rows = pl.DataFrame([*columns, pl.Series(f"{HIDDEN}done", done)])
         return Table(
             self.study, self.task, rows, tuple(labels), tuple(params), tuple(metrics), full, texts=texts,
-            choices=choices, inner=frozenset(leaves), units=units, marks=tuple(marks), notes=tuple(self.notes),
+            choices=choices, loose=tuple(loose), inner=frozenset(leaves), units=units, marks=tuple(marks),
+            notes=tuple(self.notes),
         )  # fmt: skip
 
     @staticmethod

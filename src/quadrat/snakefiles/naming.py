@@ -16,9 +16,7 @@ from typing import Any
 import numpy as np
 
 from quadrat.core.errors import BadInput
-from quadrat.core.markers import OffId
 from quadrat.core.names import Param
-from quadrat.core.params import marker
 from quadrat.core.result import Folder, Temp
 from quadrat.core.study import Study
 from quadrat.core.task import Task
@@ -207,7 +205,7 @@ def point_names(plan: Plan, task: str) -> list[str]:
     parts: list[list[str]] = [[] for _ in range(one.size)]
     for key, column in columns.items():
         param = next(param for param in plan.names if key == param.key or key.startswith(f"{param.key}."))
-        if marker(param.info, OffId) is not None:
+        if param.off_id:
             continue
         usual = _default_of(param, key)
         texts = [_not_default(short[key], value, usual) for value in [*plan.builder.domains.table(key), None]]

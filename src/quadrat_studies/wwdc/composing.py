@@ -6,9 +6,10 @@ left in them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import QuotedString
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -38,11 +39,13 @@ class Composed:
         tree: the configuration with Hydra's own part in it; interpolations not resolved.
         files: the files that it was composed from, with the package of each, the last winning.
         name: what was composed, such as experiment/RGBMNIST_FLOW/train.
+        given: the user's own axes, in their order.
     """
 
     tree: DictConfig
     files: list[tuple[Path, str]]
     name: str
+    given: tuple[Override, ...] = ()
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a dotted key as plain Python, all references resolved.
@@ -116,20 +119,30 @@ class Composed:
     def sweep(self) -> list[tuple[str, list[Any]]]:
         """The axes of `hydra.sweeper.params`, in their order, as dotted keys with their values.
 
+        An axis of the user takes the place of the one of its key, or stands behind.
+
         Raises:
-            BadInput: text that is no sweep of Hydra's.
+            BadInput: text that is no sweep of Hydra's; a sweep over groups of configurations.
         """
         params = self.get("hydra.sweeper.params") or {}
-        axes = []
+        axes: dict[str, list[Any]] = {}
         for key, text in params.items():
             try:
                 override = OverridesParser.create().parse_override(f"{key}={text}")
             except HydraException as error:
                 where = f"{self.file_of('hydra.sweeper.params')}: hydra.sweeper.params"
                 raise BadInput(f"'{key}: {text}' is no sweep: {error}", where=where) from None
-            values = list(override.sweep_iterator()) if override.is_sweep_override() else [override.value()]
-            axes.append((override.key_or_group, [_plain(one) for one in values]))
-        return axes
+            axes[override.key_or_group] = _values(override)
+        for override in self.given:
+            axes[override.key_or_group] = _values(override)
+        for key, values in axes.items():
+            if OmegaConf.is_dict(OmegaConf.select(self.tree, key)) and any(isinstance(one, str) for one in values):
+                raise BadInput(
+                    f"'{key}' is a group of configurations, which cannot be swept",
+                    where=f"overrides: {key}",
+                    hint="run the command once for each of them: what they share is run once",
+                )
+        return list(axes.items())
 
     def with_values(self, **values: Any) -> Composed:
         """The same with dotted keys set to values."""
@@ -137,7 +150,12 @@ class Composed:
         with open_dict(tree):
             for key, value in values.items():
                 OmegaConf.update(tree, key, value, force_add=True)
-        return Composed(tree, self.files, self.name)
+        return replace(self, tree=tree)
+
+
+def _values(override: Override) -> list[Any]:
+    values = override.sweep_iterator() if override.is_sweep_override() else [override.value()]
+    return [_plain(one) for one in values]
 
 
 def _plain(value: Any) -> Any:
@@ -167,13 +185,16 @@ class Shipped(SearchPathPlugin):
 
     wanted = False
 
+    @classmethod
+    def want(cls) -> None:
+        """Take part from now on. Launchers make Hydra forget plugins in the processes that they start."""
+        cls.wanted = True
+        Plugins.instance().register(cls)
+
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """What Hydra calls."""
         if self.wanted:
             search_path.append("wwdc", f"file://{SHIPPED}")
-
-
-Plugins.instance().register(Shipped)
 
 
 @contextmanager
@@ -181,7 +202,7 @@ def _hydra(folder: Path) -> Iterator[None]:
     # A caller that is itself a Hydra application has an instance of its own; it gets it back.
     before, wanted = GlobalHydra.instance().hydra, Shipped.wanted
     GlobalHydra.instance().clear()
-    Shipped.wanted = True
+    Shipped.want()
     try:
         with initialize_config_dir(str(folder.resolve()), version_base="1.3"):
             yield
@@ -195,7 +216,7 @@ def compose_experiment(folder: Path | None, name: str, overrides: Sequence[str] 
     Args:
         folder: the user's folder of configurations; None for the shipped ones alone.
         name: the path in it, without `.yaml`.
-        overrides: in Hydra's grammar.
+        overrides: in Hydra's grammar; what they sweep becomes axes.
 
     Raises:
         BadInput: no such experiment (the nearest is named), or what Hydra says of files that do not compose.
@@ -203,18 +224,41 @@ def compose_experiment(folder: Path | None, name: str, overrides: Sequence[str] 
     folders = check_name(folder, name)
     with _hydra(folders[0]):
         try:
-            tree = compose(name, overrides=[*overrides], return_hydra_config=True)
+            settings, given = _sorted(OverridesParser.create().parse_overrides([*overrides]), name)
+            tree = compose(name, overrides=settings, return_hydra_config=True)
             loader = GlobalHydra.instance().config_loader()
-            listed = loader.compute_defaults_list(name, [*overrides], RunMode.RUN).defaults
+            listed = loader.compute_defaults_list(name, settings, RunMode.RUN).defaults
         except HydraException as error:
-            raise BadInput(" ".join(str(error).split()), where=f"{folders[0] / name}.yaml") from None
+            told = " ".join(str(error).split()).partition(" Config search path:")[0]
+            raise BadInput(told, where=f"{folders[0] / name}.yaml", hint=_nearest(told, name, folders)) from None
         except OmegaConfBaseException as error:
             raise BadInput(str(error).splitlines()[0], where=f"{folders[0] / name}.yaml") from None
     files = []
     for each in listed:
         found = [one / f"{each.config_path}.yaml" for one in folders if each.config_path]
         files += [(path, _package(each.package)) for path in found[::-1] if path.is_file()][-1:]
-    return Composed(tree, files, name)
+    return Composed(tree, files, name, tuple(given))
+
+
+def _sorted(overrides: Sequence[Override], name: str) -> tuple[list[str], list[Override]]:
+    """Overrides that are composed, and those that are axes: they sweep, or stand for an axis of the files."""
+    swept: set[str] = set()
+    if not all(one.is_sweep_override() for one in overrides):
+        with suppress(HydraException, OmegaConfBaseException):  # composes with the overrides alone, or not at all
+            params = compose(name, return_hydra_config=True).hydra.sweeper.get("params") or {}
+            swept = {str(key).lstrip("+~") for key in params}
+    axes = [one for one in overrides if one.is_sweep_override() or one.key_or_group in swept]
+    return [one.input_line or "" for one in overrides if one not in axes], axes
+
+
+def _nearest(told: str, name: str, folders: Sequence[Path]) -> str | None:
+    """What was probably meant: a key of the configuration by an override, or a file of a group."""
+    if key := re.search(r"Could not override '([^']+)'", told):
+        return suggest(key[1], _keys(compose(name)))
+    if group := re.search(r"Could not load '([^']+)'", told):
+        parent, _, wrong = group[1].rpartition("/")
+        return suggest(wrong, {path.stem for folder in folders for path in (folder / parent).glob("*.yaml")})
+    return None
 
 
 def check_name(folder: Path | None, name: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ import polars as pl
 
 import quadrat as qd
 
-from . import paging, summary
+from . import lineage, paging, summary
 from .catalog import reading
+from .context import kept_factors
 from .figures import curves, images, maps, sweeps
 from .inference import encoding
 from .inference.embedding import open_embeddings
@@ -56,7 +57,8 @@ def write_page(
         vaes: those of vae_pictures.
         run: of the page.
     """
-    found = summary.by_sweep(_jobs(*asked))
+    name_of = lineage.name_sweeps(one.chain for one in flows)
+    found = summary.by_sweep(_jobs(name_of, *asked))
     tests, detection = summary.test_rows(found), summary.detection_rows(found)
     learning, gains = summary.learning_rows(found), summary.gain_rows(found)
     files: dict[str, Path] = {
@@ -67,12 +69,11 @@ def write_page(
     sweeps.factor_scores(tests, files["scores_png"], files["scores_pdf"])
     sweeps.detection(detection, files["detection_png"], files["detection_pdf"])
     sweeps.learning(learning, files["learning_png"], files["learning_pdf"])
-    tables = {"tests": run.file("tests.csv"), "anomalies": run.file("anomalies.csv")}
-    pl.DataFrame([{k: v for k, v in row.items() if k != "effects"} for row in tests]).write_csv(tables["tests"])
-    pl.DataFrame(detection).write_csv(tables["anomalies"])
-    losses: dict[str, list[float]] = {sweep: [] for sweep in found}
+    losses: dict[str, list[float]] = {}
+    factors: dict[str, int] = {}
     for one in flows:
-        losses[summary.sweep_name(one.params.drop_variables)].append(one.result.test_loss)
+        losses.setdefault(name_of(one.chain), []).append(one.result.test_loss)
+        factors[name_of(one.chain)] = len(kept_factors(one.params.drop_variables))
     chain = flows[0].chain
     page = run.file("page.html")
     paging.render(
@@ -83,7 +84,9 @@ def write_page(
         sweeps=list(found),
         seeds=sorted({one.params.seed for one in flows}),
         says=paging.says(tests, detection, gains),
-        overview=paging.overview(tests, losses, _contexts(found, chain["catalog.classes"])),
+        overview=paging.overview(
+            tests, losses, {sweep: chain["catalog.classes"] + count for sweep, count in factors.items()}
+        ),
         images={name: paging.embedded(files[f"{name}_png"]) for name in ("scores", "detection", "learning")},
         permutations=_permutations(chain, asked),
         tests=sum(row["seeds"] for row in tests),
@@ -94,43 +97,45 @@ def write_page(
         normality=paging.test_cells([row for row in tests if row["target"] == NORMAL]),
         detection=paging.detection_cells(detection),
         gains=paging.gain_cells(gains),
-        pictures=_pictures(found, drawn),
+        descriptions={name_of(one.chain): one.params.told.description for one in flows},
+        pictures=_pictures(found, {name_of(one.chain): one.result for one in drawn}),
         vaes=[
             {name: paging.embedded(getattr(one.result, name)) for name in ("reconstructions", "maps")} for one in vaes
         ],
     )
-    return {"runs": len(flows), "page": page, **tables, **files}
+    return {"runs": len(flows), "page": page, **_tables(tests, detection, run), **files}
 
 
-def _jobs(tests: Sequence[Any], anomalies: Sequence[Any], learnings: Sequence[Any]) -> list[summary.Job]:
-    def key(one: Any) -> tuple[Any, ...]:
-        chain = one.chain
-        return tuple(
-            chain["flow.drop_variables"] if "flow.drop_variables" in chain else chain["drop_variables"]
-        ), chain["flow.seed"]
-
-    scores, learnt = ({key(one): one.result for one in some} for some in (anomalies, learnings))
-    return [
-        summary.Job(key(one)[0], key(one)[1], one.result.table, scores[key(one)].scores, learnt[key(one)].table)
-        for one in tests
-        if key(one) in scores and key(one) in learnt
-    ]
+def _tables(tests: Sequence[summary.Row], detection: Sequence[summary.Row], run: qd.Run) -> dict[str, Path]:
+    """The numbers of the page as files."""
+    tables = {"tests": run.file("tests.csv"), "anomalies": run.file("anomalies.csv")}
+    pl.DataFrame([{k: v for k, v in row.items() if k != "effects"} for row in tests]).write_csv(tables["tests"])
+    pl.DataFrame(detection).write_csv(tables["anomalies"])
+    return tables
 
 
-def _pictures(found: dict[str, Any], drawn: Sequence[Any]) -> dict[str, dict[str, str]]:
-    shown = {summary.sweep_name(one.chain["flow.drop_variables"]): one.result for one in drawn}
+def _jobs(
+    name_of: Callable[[lineage.Chain], str], tests: Sequence[Any], anomalies: Sequence[Any], learnings: Sequence[Any]
+) -> list[summary.Job]:
+    """What was asked of each flow; flows of which something failed are left out."""
+    scores, learnt = ({lineage.same_flow(one.chain): one.result for one in some} for some in (anomalies, learnings))
+    jobs = []
+    for one in tests:
+        key, chain = lineage.same_flow(one.chain), one.chain
+        if key in scores and key in learnt:
+            drop, seed = tuple(chain[lineage.DROP]), chain[lineage.SEED]
+            files = one.result.table, scores[key].scores, learnt[key].table
+            jobs.append(summary.Job(name_of(chain), drop, seed, *files))
+    return jobs
+
+
+def _pictures(found: dict[str, Any], shown: dict[str, Any]) -> dict[str, dict[str, str]]:
     names = ("maps", "samples", "log_prob", "roc")
     return {
         sweep: {name: paging.embedded(getattr(shown[sweep], name)) for name in names}
         for sweep in found
         if sweep in shown
     }
-
-
-def _contexts(found: dict[str, list[summary.Job]], classes: int) -> dict[str, int]:
-    from .context import kept_factors
-
-    return {sweep: classes + len(kept_factors(jobs[0].drop)) for sweep, jobs in found.items()}
 
 
 def _permutations(chain: Any, asked: tuple[Sequence[Any], ...]) -> int:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from quadrat import BadInput
+from quadrat import BadInput, suggest
 
 from .composing import SHIPPED, Composed, compose_experiment
 from .context import check_context, kept_factors
 from .instantiating import check_targets
-from .params import Tree
+from .params import SPLITS, Tree
 
 DROP = "data.x_ds.drop_variables"
 
@@ -46,7 +47,8 @@ def read(
         name: the folder, such as RGBMNIST_FLOW.
         vae_name: the folder of the VAE; None for the one of the same name with VAE in place of FLOW.
         folder: the user's configurations; None for ./conf where it has a folder `experiment`, else the shipped ones.
-        overrides: of the flow's train.yaml and embed.yaml, in Hydra's grammar; those of `data.` hold for the VAE too.
+        overrides: of the flow's train.yaml and embed.yaml, in Hydra's grammar; those of `data.` hold
+            for the VAE too, but for `data.x_ds.`.
         vae_overrides: of the VAE's configuration.
 
     Raises:
@@ -56,7 +58,7 @@ def read(
     of_training = [one for one in overrides if not one.lstrip("+~").startswith(("analysis", "splits"))]
     train = compose_experiment(own, f"experiment/{name}/train", of_training)
     embed = compose_experiment(own, f"experiment/{name}/embed", overrides)
-    shared = [one for one in overrides if one.lstrip("+~").startswith("data.")]
+    shared = [one for one in overrides if re.match(r"[+~]*data\.(?!x_ds)", one)]
     vae_file = f"experiment/{vae_name or name.replace('FLOW', 'VAE')}/train"
     vae = compose_experiment(own, vae_file, [*shared, *vae_overrides])
     catalog = train.get("data.catalog", {})
@@ -96,6 +98,11 @@ def _same_data(catalog: Tree, vae: Composed, train: Composed) -> None:
 def jobs(composed: Composed) -> Iterator[tuple[Composed, int]]:
     """The jobs of a sweep, in Hydra's order: the configuration of each, and its number."""
     axes = composed.sweep()
+    for key, choices in axes:
+        if key.startswith("data.catalog") and len(choices) > 1:
+            where = f"{composed.file_of('hydra.sweeper.params')}: {key}"
+            hint = "run the command once for each, with a data.catalog.data_name of its own"
+            raise BadInput("an experiment is of one data set: its definition cannot be swept", where=where, hint=hint)
     keys = [key for key, _ in axes]
     for number, values in enumerate(itertools.product(*(values for _, values in axes))):
         yield composed.with_values(**dict(zip(keys, values, strict=True))), number
@@ -125,6 +132,10 @@ def _analysis(embed: Composed) -> dict[str, Tree]:
         with located(source):
             check_targets(tree, f"analysis.{key}")
     splits = {"splits": tuple(embed.get("splits") or ("test",))}
+    for name in splits["splits"]:
+        if name not in SPLITS:
+            where = f"{embed.file_of('splits')}: splits"
+            raise BadInput(f"the data have no split '{name}'", where=where, hint=suggest(str(name), SPLITS))
     tests = {"tests": parts["tests"]}
     return {"embed": splits, "stat_test": tests, "anomaly": parts["anomaly"], "learning": parts["learning"]}
 

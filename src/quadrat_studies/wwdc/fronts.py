@@ -125,7 +125,7 @@ def hydra_main(task: Callable[[DictConfig], Any]) -> None:
     A mistake of the user is told in one message, without a traceback, and the exit code is 2; with
     HYDRA_FULL_ERROR set, with all that Hydra has to say.
     """
-    Shipped.wanted = True
+    Shipped.want()
     asked_for_all = bool(os.environ.get("HYDRA_FULL_ERROR"))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints a traceback and exits where the error cannot be caught
 

@@ -16,6 +16,8 @@ Interval: TypeAlias = tuple[float, float]
 FACTORS = {"r": "", "g": "", "b": "", "angle": "degrees", "scale": ""}
 """The factors that make an image, with their units."""
 
+SPLITS = ("train", "val", "test", "anomaly")
+
 
 class HeldOut(qd.Params):
     """What no normal sample has."""

@@ -22,9 +22,10 @@ def write_info(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def read_infos(folder: Path) -> list[dict[str, Any]]:
-    """All info files of a folder, the newest first."""
+    """All info files of a folder, the newest first; a model that is named without its folder lies beside its info."""
     paths = sorted(folder.glob("*_info.yaml"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [info for path in paths if isinstance(info := yaml.safe_load(path.read_text(encoding="utf-8")), dict)]
+    read = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths]
+    return [info | {"model_fp": str(folder / str(info.get("model_fp")))} for info in read if isinstance(info, dict)]
 
 
 def info_name(job_id: str, job_num: int) -> str:

@@ -170,9 +170,9 @@ def vae_pictures(
 
 @study.task(memory="4GB", walltime="30m")
 def pictures(
-    flow: Annotated[qd.Many[FlowTraining, FlowFitted], qd.over("flow.seed", "flow.told", missing="drop")],
-    embed: Annotated[qd.Many[Embedding, Embedded], qd.over("flow.seed", "flow.told", missing="drop")],
-    anomaly: Annotated[qd.Many[Detecting, Detected], qd.over("flow.seed", "flow.told", missing="drop")],
+    flow: Annotated[qd.Many[FlowTraining, FlowFitted], qd.over("flow.seed", missing="drop")],
+    embed: Annotated[qd.Many[Embedding, Embedded], qd.over("flow.seed", missing="drop")],
+    anomaly: Annotated[qd.Many[Detecting, Detected], qd.over("flow.seed", missing="drop")],
     run: qd.Run,
 ) -> Pictures:
     """Draw the figures of one sweep."""

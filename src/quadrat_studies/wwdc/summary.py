@@ -29,11 +29,13 @@ class Job:
     """The files of one flow's results.
 
     Attributes:
+        sweep: the sweep that it belongs to.
         drop: the factors that it was not told.
         seed: its seed.
         tests, scores, learning: tests.csv, scores.npz, learning.csv.
     """
 
+    sweep: str
     drop: tuple[str, ...]
     seed: int
     tests: Path
@@ -41,18 +43,12 @@ class Job:
     learning: Path
 
 
-def sweep_name(drop: Sequence[str]) -> str:
-    """What a sweep is called: by the factors that its flows were not told."""
-    return f"not told {', '.join(drop)}" if drop else "told everything"
-
-
 def by_sweep(jobs: Iterable[Job]) -> dict[str, list[Job]]:
     """The jobs of each sweep, in order of seeds; sweeps with fewer factors dropped come first."""
-    ordered = sorted(jobs, key=lambda job: (len(job.drop), job.drop, job.seed))
     found: dict[str, list[Job]] = {}
-    for job in ordered:
-        found.setdefault(sweep_name(job.drop), []).append(job)
-    return found
+    for job in sorted(jobs, key=lambda job: (len(job.drop), job.drop)):
+        found.setdefault(job.sweep, []).append(job)
+    return {sweep: sorted(members, key=lambda job: job.seed) for sweep, members in found.items()}
 
 
 def interval(values: Sequence[float]) -> tuple[float, float | None, float | None]:

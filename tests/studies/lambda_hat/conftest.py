@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.lambda_hat.sweeps import shared
+from once import shared
 
 
 @pytest.fixture(scope="session", autouse=True)

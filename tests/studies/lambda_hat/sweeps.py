@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from once import once
 from snakefiles.warm import warm
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -122,20 +122,6 @@ class Folder:
         return sorted(one.name for one in self.path.iterdir())
 
 
-def shared(factory: pytest.TempPathFactory, name: str) -> Path:
-    """A folder for all workers of this session."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
 def finished(factory: pytest.TempPathFactory) -> Folder:
     """The small example, finished by `quadrat run`, once for all tests: to look at, and to copy."""
-    folder = shared(factory, "lambda_hat-finished")
-    with Path(folder, "lock").open("w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the other worker waits, and finds it finished
-        if not Path(folder, "done").exists():
-            Folder(folder / "place", SMALL).quadrat("run", "lambda_hat")
-            Path(folder, "done").touch()
-    return Folder(folder / "place")
+    return Folder(once(factory, "lambda_hat", lambda place: Folder(place, SMALL).quadrat("run", "lambda_hat")))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from quadrat_studies.wwdc.products import read_infos
 from snakefiles.warm import warm
 
 MODEL = """
@@ -121,21 +121,12 @@ class Project:
 
     def hydra(self, module: str, *arguments: str, code: int = 0) -> str:
         """Call a module of the study as users of Hydra do; returns what it says."""
-        command = [sys.executable, "-m", f"quadrat_studies.wwdc.{module}", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout
-        return done.stdout
+        command = ["-m", f"quadrat_studies.wwdc.{module}", *arguments]
+        found, said = warm().call("python", command, self.folder, self.environment)
+        assert found == code, said
+        return said
 
-    def infos(self, pattern: str) -> dict[Any, dict[str, Any]]:
-        """The info files that a pattern finds, by what the flow was not told and its seed."""
-        read = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in self.folder.glob(pattern)]
+    def infos(self, folder: str) -> dict[Any, dict[str, Any]]:
+        """The info files of a folder, by what the flow was not told and its seed."""
+        read = read_infos(self.folder / folder)
         return {(tuple(info.get("drop_variables") or ()), info["seed"]): info for info in read}

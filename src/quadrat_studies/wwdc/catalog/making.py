@@ -16,10 +16,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from ..params import FACTORS, Catalog, Interval
+from ..params import FACTORS, SPLITS, Catalog, Interval
 
 KINDS = ("normal", "digit", "colour", "angle", "corrupted")
-SPLITS = ("train", "val", "test", "anomaly")
 _ROUND = 1024  # images warped at once
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,13 @@ def vae_checkpoint(front: Front) -> Path:
 
 
 def latents_of(vae: Path, catalog: Any) -> encoding.Latents:
-    """The latents of a catalog: computed once, and kept beside the checkpoint's folder for every other job."""
-    kept = vae.parent.parent / "embeddings" / f"{vae.stem}_latents.safetensors"
+    """The latents of a catalog: computed once, and kept beside the checkpoint's folder for every other job.
+
+    They are named by what is in the checkpoint: one that was written anew under the same name is another VAE.
+    """
+    with vae.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()[:8]
+    kept = vae.parent.parent / "embeddings" / f"{vae.stem}_{digest}_latents.safetensors"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         encoding.encode(loading.vae_of(vae), reading.pixels(catalog)).save_whole(kept)
