@@ -73,7 +73,14 @@ def over(
             parts = parts.with_columns(pl.col(f"{HIDDEN}n {name}").fill_null(0) for name in own)
         else:
             parts = parts.hstack(distinct.select(wanted).head(len(parts)))
-    shown = {name: pl.col(name) for name in [*keys, *carried]}
+    return _select(parts, [*keys, *carried], numeric, count, lost)
+
+
+def _select(parts: pl.DataFrame, first: Sequence[str], numeric: Sequence[str], count: str, lost: str) -> pl.DataFrame:
+    """The columns in their order, under names of their own."""
+    import polars as pl
+
+    shown = {name: pl.col(name) for name in first}
     for name in numeric:
         for suffix, column in _columns(name, parts, count):
             label = free(f"{name}_{suffix}", {*shown, count, lost})

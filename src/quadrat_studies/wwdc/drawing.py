@@ -108,7 +108,7 @@ def write_page(
 
 def _tables(tests: Sequence[summary.Row], detection: Sequence[summary.Row], run: qd.Run) -> dict[str, Path]:
     """The numbers of the page as files."""
-    tables = {"tests": run.file("tests.csv"), "anomalies": run.file("anomalies.csv")}
+    tables: dict[str, Path] = {name: run.file(f"{name}.csv") for name in ("tests", "anomalies")}
     pl.DataFrame([{k: v for k, v in row.items() if k != "effects"} for row in tests]).write_csv(tables["tests"])
     pl.DataFrame(detection).write_csv(tables["anomalies"])
     return tables
