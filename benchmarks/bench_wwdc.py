@@ -65,7 +65,8 @@ def main() -> None:
             lines.append(f"{lanes:5}  {alone[0]:14.2f}  {fused[0]:16.2f}  {ratio:5.2f}  {'yes' if same else 'no'}")
     where = torch.cuda.get_device_name() if given.accelerator == "gpu" else f"1 thread, {platform.machine()}"
     text = (
-        f"wwdc: {EPOCHS} epochs of flows (64 features, 2 transforms, batch 256), torch {torch.__version__}, {where}\n"
+        f"{time.strftime('%Y-%m-%d')}, {where}, torch {torch.__version__}: python benchmarks/bench_wwdc.py\n"
+        f"{EPOCHS} epochs of flows (64 features, 2 transforms, batch 256), the least of 3\n"
     )
     text += "\n".join(lines) + "\n"
     print(text, end="")

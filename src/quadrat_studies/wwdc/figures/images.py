@@ -64,7 +64,7 @@ def samples(flow: Any, spec: Catalog, factors: tuple[str, ...], path: Path) -> N
             row, column = divmod(number, len(angles))
             style.picture(grid[row, column], image)
             if row == len(_HUES) - 1:
-                grid[row, column].set_xlabel(f"{angles[column]:.0f}°")
+                grid[row, column].set_xlabel(f"{angles[column]:.0f}°".replace("-", "−"))
             if column == 0:
                 grid[row, column].set_ylabel(list(_HUES)[row], rotation=0, ha="right", va="center")
         untold = [style.word(name) for name in ("r", "g", "b", "angle") if name not in factors]
