@@ -113,6 +113,31 @@ class Opened:
         made = table(self.session, task, all=all, where=_list(where))
         return averaged(made, _list(over), include_invalid=include_invalid) if over else made.frame
 
+    def curves(
+        self,
+        task: str,
+        *names: str,
+        over: str | Sequence[str] | None = None,
+        where: str | Sequence[str] = (),
+        all: bool = False,  # noqa: A002
+    ) -> pl.DataFrame:
+        """What finished runs of a task logged by `run.log`: a row for each run and step, with the run's parameters.
+
+        Args:
+            task: its name.
+            names: what was logged; everything where it is not said.
+            over: average over these parameters, at each step.
+            where: selections of runs: "seed=1,2".
+            all: every finished run of the store in place of those of the plan.
+
+        Raises:
+            BadInput: for a name that does not exist.
+        """
+        from quadrat.querying import averaged, logged
+
+        made = logged(self.session, task, names, all=all, where=_list(where))
+        return averaged(made, _list(over)) if over else made.frame
+
     def sql(self, query: str, *, all: bool = False) -> pl.DataFrame:  # noqa: A002
         """Answer an SQL query in which every task is a table.
 
@@ -126,16 +151,20 @@ class Opened:
     def plot(
         self,
         task: str,
-        x: str,
+        x: str | None,
         y: str,
         hue: str | None = None,
         *,
+        facet: str | None = None,
+        kind: str = "lines",
+        baseline: object = None,
+        lowest: bool = False,
         over: str | Sequence[str] | None = None,
         where: str | Sequence[str] = (),
         output: str | Path | None = None,
         include_invalid: bool = False,
     ) -> list[Path]:
-        """Draw a metric against a parameter, averaged, with 95 % intervals; see `quadrat.querying.plot`.
+        """Draw a metric against a parameter, averaged, with 95 % intervals; see `quadrat.querying.Wanted`.
 
         Returns:
             The files that were written.
@@ -143,13 +172,13 @@ class Opened:
         Raises:
             BadInput: for a name that does not exist, or parameters that vary within a point.
         """
-        from quadrat.querying import plot
+        from quadrat.querying import Wanted, plot
 
-        away = None if over is None else _list(over)
-        file = None if output is None else Path(output)
-        return plot(
-            self.session, task, x, y, hue, over=away, where=_list(where), output=file, include_invalid=include_invalid
-        )
+        wanted = Wanted(
+            y, x, hue, facet, kind, None if baseline is None else str(baseline), lowest,
+            None if over is None else _list(over), include_invalid,
+        )  # fmt: skip
+        return plot(self.session, task, wanted, where=_list(where), output=None if output is None else Path(output))
 
     def plan(self) -> Plan:
         """The plan: which runs there are, and why each must run or needs not."""

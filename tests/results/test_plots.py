@@ -13,7 +13,8 @@ import pytest
 
 from quadrat import BadInput
 from quadrat.results.curves import axis_label, curves
-from quadrat.results.plots import draw, save
+from quadrat.results.figures.keeping import save
+from quadrat.results.figures.lines import draw
 from quadrat.results.table import Table, Unit
 
 

@@ -9,7 +9,7 @@ import typer
 
 from quadrat.cli.common import ConfigOption, StoreOption, StudyArgument, make_session, plural, say
 
-FORMATS = ("signac",)
+FORMATS = ("signac", "csv", "tensorboard", "wandb")
 
 
 def export(
@@ -22,7 +22,9 @@ def export(
             show_default=False,
         ),
     ],
-    kind: Annotated[str, typer.Option("--format", metavar="FORMAT", help="signac")] = "signac",
+    kind: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="signac; or csv, tensorboard, wandb: curves.")
+    ] = "signac",
     task: Annotated[
         str | None,
         typer.Option("--task", metavar="TASK", help="Whose runs; else the last task that gathers nothing."),
@@ -31,14 +33,19 @@ def export(
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write finished runs as a signac project: one job per run, found by its parameters. Again: adds what is new.
+    """Write finished runs in the form of another tool.
 
-    The state point has the parameters of the chain, the job document its metrics and run ids, the folder its artifacts.
+    signac: a project with one job per run, found by its parameters; again: adds what is new. The state point has the
+    parameters of the chain, the job document its metrics and run ids, the folder its artifacts.
+
+    csv, tensorboard, wandb: what the runs of a task logged (`run.log`), a file or folder for each.
 
     Examples:
       quadrat export mnist_fgsm --format signac workspace-of-signac
 
       quadrat export mnist_fgsm dataset=mnist out --task train --copy
+
+      quadrat export mnist_fgsm events --format tensorboard --task train
     """
     from quadrat.core.errors import BadInput, unknown
 
@@ -49,6 +56,12 @@ def export(
         raise BadInput(f"export takes one folder to write to, not {len(folders)}", hint="quadrat export STUDY OUT")
     out, overrides = Path(folders[0]), [text for text in rest if text != folders[0]]
     session = make_session(study, overrides, store=store, config=config)
+    if kind != "signac":
+        from quadrat.querying import export_curves, leaf_task
+
+        task = task or leaf_task(session.study)
+        say(f"curves of {plural(export_curves(session, out, task, kind), 'run')} of '{task}' in {out}")
+        return
     from quadrat.querying import export_signac
 
     name, done = export_signac(session, out, task=task, copy=copy)

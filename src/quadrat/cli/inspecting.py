@@ -28,8 +28,14 @@ def _store(store: Any) -> Store:
     return found
 
 
-def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show a run: parameters, metrics, inputs, provenance, artifacts, notes, log.
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN|FILE", help="A run id (its first digits), or a file.")],
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run: parameters, metrics, inputs, provenance, artifacts, notes, log; or what a figure was made from.
+
+    A file is a view, an artifact, or a figure that `quadrat plot` drew.
 
     Examples:
       quadrat show 3fa4
@@ -43,6 +49,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
     from quadrat.core.errors import RunFailed
     from quadrat.store import failures
 
+    if _show_figure(run, as_json=as_json):
+        return
     found = _store(store)
     id = found.resolve(run)
     record = found.newest(id)
@@ -63,6 +71,35 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 
     say(f"run {id} of {failure.task} FAILED ({failure.kind}): {failure.message}")
     show_one(failure)
+
+
+def _show_figure(name: str, *, as_json: bool) -> bool:
+    """Tell what a figure was made from; False for anything that is no figure of `quadrat plot`."""
+    from dataclasses import asdict
+    from pathlib import Path
+
+    path = Path(name)
+    if path.suffix.lower() not in (".pdf", ".png", ".svg") or not path.is_file():
+        return False
+    from quadrat.results.figures.keeping import source_of
+
+    source = source_of(path)
+    if source is None:
+        return False
+    if as_json:
+        answer({"figure": str(path), **asdict(source)})
+        return True
+    shown = [f"{id[:12]}" for id in source.runs[:_MOST_IDS]]
+    more = len(source.runs) - len(shown)
+    print(f"figure of {len(source.runs):,} runs of {source.study}/{source.task} in {source.store}")
+    print(f"made by: {source.command}")
+    print("runs:\n" + "\n".join(f"  {'  '.join(shown[at : at + 6])}" for at in range(0, len(shown), 6)))
+    if more:
+        print(f"  and {more:,} more: --json tells all")
+    return True
+
+
+_MOST_IDS = 60
 
 
 def _show_record(store: Store, record: Record, notes: list[dict[str, Any]]) -> None:

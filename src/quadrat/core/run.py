@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from quadrat.core.result import Done, File
 
 _NO_SEED = object()
 CURVE_FILE = "curve.jsonl"
-
+_FLUSH_CALLS, _FLUSH_SECONDS = 256, 1.0
 
 _end_of_all: float | None = None
 
@@ -58,6 +60,7 @@ class Run:
         self._on_progress = on_progress
         self._seeds: dict[str, int] = {}
         self._points: list[str] = []
+        self._flushed = -math.inf
 
     def file(self, name: str) -> File:
         """A path inside the run to write an artifact to, its folders made.
@@ -93,13 +96,27 @@ class Run:
         return self._seeds[purpose]
 
     def log(self, step: int, **values: float) -> None:
-        """Add a point to the run's curves; kept in `curve.jsonl`, one line for each call."""
-        self._points.append(json.dumps({"step": step, **{name: float(value) for name, value in values.items()}}))
-        if len(self._points) >= 256:
+        """Add a point to the run's curves: `quadrat plot … -x step` draws them, also while the run goes on.
+
+        Kept in `curve.jsonl`, one line for each call, on disk within a second or 256 calls. A step that is logged
+        again, as by a run that was interrupted, replaces what it had.
+
+        Args:
+            step: what the horizontal axis counts: epochs, batches, samples.
+            values: numbers by name; nan and infinities are kept. For names such as "val/acc" write **{"val/acc": 0.9}.
+
+        Raises:
+            BadInput: for a step that is no whole number, a value that is no number.
+        """
+        self._points.append(
+            json.dumps({"step": _whole(step), **{name: _number(name, values[name]) for name in values}})
+        )
+        if len(self._points) >= _FLUSH_CALLS or time.monotonic() - self._flushed >= _FLUSH_SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Write the logged points to disk, where others can read them while the run goes on."""
+        self._flushed = time.monotonic()
         if self._points:
             with (self._folder / CURVE_FILE).open("a", encoding="utf-8") as file:
                 file.write("\n".join(self._points) + "\n")
@@ -130,3 +147,19 @@ class Run:
         """Tell how far the run is; shown beside the sweep's own progress."""
         if self._on_progress is not None:
             self._on_progress(done, total, text)
+
+
+def _whole(step: Any) -> int:
+    try:
+        return operator.index(step)
+    except TypeError:
+        raise BadInput(f"run.log: the step {step!r} is no whole number", hint="run.log(epoch, loss=…)") from None
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise BadInput(
+            f"run.log: '{name}' is no number but {value!r:.60}", hint="log one number for each name"
+        ) from None

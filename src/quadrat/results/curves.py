@@ -77,11 +77,8 @@ def curves(
     made = made.filter(pl.col(y).is_not_null())
     if not len(made):
         raise BadInput(f"no finished run of '{table.task}' has '{y}'", hint=f"run them: quadrat run {table.study}")
-    if over_names is None:
-        away = [name for name in table.axes if name.rpartition(".")[2] == "seed" and name not in (x, hue)]
-    else:
-        away = [one for name in over_names for one in table.columns(name, table.axes, where=f"--over {name}")]
     shown = [name for name in (x, hue) if name]
+    away = seeds_of(table, shown, over_names)
     _check_others(table, made, shown, away)
     unit = table.units[y].column if y in table.units else RUN
     marks = () if include_invalid else [name for name in table.marks if name != y]  # of y itself all values are meant
@@ -94,6 +91,17 @@ def curves(
     labels = {name: axis_label(name, table.texts.get(name, "")) for name in (*shown, y)}
     varying = tuple(name for name in away if made[name].n_unique() > 1)
     return Curves(points, single, left_out, x, y, hue, varying, labels)
+
+
+def seeds_of(table: Table, shown: Sequence[str], over_names: Sequence[str] | None = None) -> list[str]:
+    """The columns to average over: those that are named, else every `seed` that is not shown.
+
+    Raises:
+        BadInput: for a name that does not exist.
+    """
+    if over_names is None:
+        return [name for name in table.axes if name.rpartition(".")[2] == "seed" and name not in shown]
+    return [one for name in over_names for one in table.columns(name, table.axes, where=f"--over {name}")]
 
 
 def _runs(made: pl.DataFrame, x: str, hue: str, y: str, unit: str, marks: Sequence[str]) -> pl.DataFrame:

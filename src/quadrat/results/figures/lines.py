@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quadrat.core.errors import BadInput, unknown
+from quadrat.core.errors import BadInput
 from quadrat.results.curves import Curves
+from quadrat.results.figures import style
 from quadrat.results.human import exact
 
 if TYPE_CHECKING:
@@ -17,34 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), without yellow: told apart by the colour-blind; markers tell series apart in grey print.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-KINDS = ("pdf", "png", "svg")
-_SLANTED: Any = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
-_SMALL: Any = {"fontsize": 7, "color": "0.35", "x": 0.99, "ha": "right", "multialignment": "right"}
 _STEP = 7.5
 """Points of print between series at one x, where there is room."""
 _WIDTH = 220
 """Points of print that the x axis is wide, about."""
-_STYLE = {
-    "font.family": "sans-serif",
-    "font.size": 9.0,
-    "axes.labelsize": 9.0,
-    "legend.fontsize": 8.0,
-    "legend.title_fontsize": 8.0,
-    "xtick.labelsize": 8.0,
-    "ytick.labelsize": 8.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 5.0,
-    "legend.frameon": False,
-    "pdf.fonttype": 42,  # text stays text in vector files
-    "svg.fonttype": "none",
-    "svg.hashsalt": "quadrat",
-}
+_MOST_FACETS = 12
+_MANY = 16
+"""From so many numbers at the x axis on a series is a line in a band, without marks."""
 
 
 def draw(found: Curves) -> Figure:
@@ -53,30 +32,85 @@ def draw(found: Curves) -> Figure:
     Raises:
         BadInput: for more series than can be told apart, or where matplotlib is not installed.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BadInput("figures need matplotlib", hint="pip install 'quadrat[plot]'") from None
-    hues = found.points["hue"].unique(maintain_order=True).sort(nulls_last=True).to_list()
-    if len(hues) > len(COLOURS) * 2:
-        raise BadInput(f"--hue {found.hue} gives {len(hues)} series", hint="select fewer with --where")
-    with mpl.rc_context(_STYLE):  # type: ignore[arg-type,unused-ignore]
-        figure = Figure(figsize=(4.2, 3.1), layout="constrained")
+    with style.styled():
+        figure = style.new()
         axes: Axes = figure.add_subplot()
         axis = _XAxis(found.points["x"])
-        axis.dress(axes)
-        for place, hue in enumerate(hues):
-            _series(axes, axis, found, hue, place, len(hues))
+        hues = _hues([found])
+        _panel(axes, axis, found, hues)
         axes.set_xlabel(found.labels[found.x])
         axes.set_ylabel(found.labels[found.y])
-        axes.margins(x=0.08, y=0.08)
-        axes.autoscale_view(scalex=not axis.categories)
         if found.hue:
             axes.legend(title=found.labels[found.hue], loc="best", alignment="left")
-        beside = len(hues) > 1 and axis.step(len(hues)) > 0
-        figure.supxlabel(_caption(found, beside=beside), **_SMALL)
+        _note(figure, axis, [found], len(hues))
     return figure
+
+
+def draw_facets(parts: Sequence[tuple[str, Curves]]) -> Figure:
+    """Small figures side by side with the same axes, each with a title.
+
+    Raises:
+        BadInput: for more series or facets than can be told apart, or where matplotlib is not installed.
+    """
+    if len(parts) > _MOST_FACETS:
+        raise BadInput(f"--facet gives {len(parts)} figures", hint="select fewer with --where")
+    shown = [found for _, found in parts]
+    first, hues = shown[0], _hues(shown)
+    columns = min(len(parts), 3)
+    rows = -(-len(parts) // columns)
+    with style.styled():
+        figure = style.new(2.3 * columns + (1.4 if first.hue else 0.4), 2.1 * rows + 0.6)
+        grid: Any = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        import polars as pl
+
+        axis = _XAxis(pl.concat([found.points["x"] for found in shown]))
+        for axes, (title, found) in zip(grid.flat, parts, strict=False):
+            _panel(axes, axis, found, hues)
+            axes.set_title(title)
+        for axes in list(grid.flat)[len(parts) :]:
+            axes.set_axis_off()
+        figure.supylabel(style.wrapped(first.labels[first.y], 2.1 * rows), fontsize=9)
+        if first.hue:
+            handles, names = _legend(list(grid.flat), hues)
+            figure.legend(handles, names, title=first.labels[first.hue], loc="outside right upper", alignment="left")
+        for axes in grid[-1]:
+            axes.set_xlabel(style.wrapped(first.labels[first.x], 1.9))
+        _note(figure, axis, shown, len(hues))
+    return figure
+
+
+def _hues(shown: Sequence[Curves]) -> list[Any]:
+    import polars as pl
+
+    hues = pl.concat([found.points["hue"] for found in shown]).unique(maintain_order=True).sort(nulls_last=True)
+    if len(hues) > style.MOST:
+        raise BadInput(f"--hue {shown[0].hue} gives {len(hues)} series", hint="select fewer with --where")
+    return hues.to_list()
+
+
+def _legend(panels: Sequence[Any], hues: Sequence[Any]) -> tuple[list[Any], list[str]]:
+    """The mark of each series, from the first panel that has it."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        for mark, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(name, mark)
+    names = [name for hue in hues if (name := exact(hue)) in found]
+    return [found[name] for name in names], names
+
+
+def _panel(axes: Axes, axis: _XAxis, found: Curves, hues: Sequence[Any]) -> None:
+    """Draw all series of one panel."""
+    axis.dress(axes)
+    for place, hue in enumerate(hues):
+        drawn = _band if axis.many else _series
+        drawn(axes, axis, found, hue, place, len(hues))
+    axes.margins(x=0.08, y=0.08)
+    axes.autoscale_view(scalex=not axis.categories)
+
+
+def _note(figure: Figure, axis: _XAxis, shown: Sequence[Curves], count: int) -> None:
+    beside = count > 1 and not axis.many and axis.step(count) > 0
+    style.note(figure, _caption(shown, beside=beside, bands=axis.many))
 
 
 def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
@@ -85,8 +119,7 @@ def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count
 
     same = pl.col("hue").eq_missing(pl.lit(hue))
     part, single, lost = (one.filter(same) for one in (found.points, found.single, found.left_out))
-    colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-    hollow = place >= len(COLOURS)
+    colour, marker, hollow = style.look(place)
     replicated = found.points["n"].max() != 1
     step = axis.step(count) if replicated else 0.0
     shift = (place - (count - 1) / 2) * step
@@ -114,6 +147,18 @@ def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count
     axes.update_datalim([one for one in [*low, *high, *dots] if math.isfinite(one[1])])
 
 
+def _band(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
+    """One series of many points: the mean as a line, its interval as a band; single runs where there is one each."""
+    import polars as pl
+
+    part = found.points.filter(pl.col("hue").eq_missing(pl.lit(hue)) & pl.col("mean").is_not_null())
+    colour, _, _ = style.look(place)
+    x, mean, half = part["x"].to_numpy(), part["mean"].to_numpy(), part["ci95"].fill_null(0.0).to_numpy()
+    dashes = style.LINES[(place + place // len(style.COLOURS)) % len(style.LINES)]
+    axes.plot(x, mean, color=colour, linestyle=dashes, label=exact(hue), zorder=2 + count - place)
+    axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.18, linewidth=0, zorder=1)
+
+
 def _beside(axes: Axes, points: float) -> Any:
     """The place of the data, moved to the right by some points of print, whatever the scale."""
     from matplotlib.transforms import ScaledTranslation
@@ -133,7 +178,8 @@ class _XAxis:
         self.categories = [] if numeric else distinct
         self.numbers = sorted(float(value) for value in distinct) if numeric else []
         low, high = (self.numbers[0], self.numbers[-1]) if self.numbers else (0.0, 0.0)
-        self.logarithmic = low > 0 and high / low >= 100
+        self.many = len(self.numbers) >= _MANY
+        self.logarithmic = low > 0 and high / low >= 100 and not self.many
 
     def at(self, values: Sequence[Any]) -> list[float]:
         """The places of some values."""
@@ -155,13 +201,13 @@ class _XAxis:
     def dress(self, axes: Axes) -> None:
         """Scale and ticks."""
         if self.categories:
-            axes.set_xticks(range(len(self.categories)), [exact(value) for value in self.categories])
-            axes.set_xlim(-0.6, len(self.categories) - 0.4)
-            if max(len(exact(value)) for value in self.categories) * len(self.categories) > 44:
-                axes.set_xticks(range(len(self.categories)), [exact(value) for value in self.categories], **_SLANTED)
+            names = [exact(value) for value in self.categories]
+            axes.set_xticks(range(len(names)), names, **style.slanted(names))
+            axes.set_xlim(-0.6, len(names) - 0.4)
             return
         if self.logarithmic:
             axes.set_xscale("log")
+        if self.logarithmic or self.many:
             return
         span = self.numbers[-1] - self.numbers[0]
         gaps = [high - low for low, high in pairwise(self.numbers)]
@@ -169,33 +215,16 @@ class _XAxis:
             axes.set_xticks(self.numbers, [exact(int(one) if one.is_integer() else one) for one in self.numbers])
 
 
-def _caption(found: Curves, *, beside: bool) -> str:
+def _caption(shown: Sequence[Curves], *, beside: bool, bands: bool) -> str:
     """What the marks are, and how many runs are behind them."""
-    counts = sorted(set(found.points["n"].to_list()))
+    counts = sorted({count for found in shown for count in found.points["n"].to_list()})
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    hollow = "\nhollow dots: runs that do not count" if len(found.left_out) else ""
+    hollow = "\nhollow dots: runs that do not count" if any(len(found.left_out) for found in shown) else ""
+    over = dict.fromkeys(name for found in shown for name in found.over)
     if set(counts) <= {0, 1}:
         return f"single runs (n = 1){hollow}"
-    per = f" over {', '.join(found.over)}" if found.over else ""
+    per = f" over {', '.join(over)}" if over else ""
+    if bands:
+        return f"mean{per}, band: 95 % interval (Student's t), n = {number}"
     shifted = "\nseries stand side by side at the same x" if beside else ""
     return f"mean{per} with 95 % interval (Student's t), n = {number}; small dots: single runs{hollow}{shifted}"
-
-
-def save(figure: Figure, output: Path) -> None:
-    """Write a figure; its suffix says the format. The same numbers give the same bytes.
-
-    Raises:
-        BadInput: for another suffix than .pdf, .png, .svg, or a file that cannot be written.
-    """
-    import matplotlib as mpl
-
-    kind = output.suffix.lower().removeprefix(".")
-    if kind not in KINDS:
-        raise unknown("kind of figure", output.suffix, [f".{one}" for one in KINDS])
-    undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context(_STYLE):  # type: ignore[arg-type,unused-ignore]
-            figure.savefig(output, format=kind, dpi=300, metadata=undated or None)
-    except OSError as error:
-        raise BadInput(f"'{output}' cannot be written: {error.strerror}") from None
