@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import style
+from quadrat import figures as style
+
 from .report import INPUTS, OPTIONAL_INPUTS, Frame, Row, rows_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import style
+from quadrat import figures as style
+
 from .attack import Examples
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ def draw(found: Paired) -> Figure:
     hues = found.effects["hue"].unique().sort(nulls_last=True).to_list()
     if len(hues) > style.MOST:
         raise BadInput(f"--hue {found.hue} gives {len(hues)} series", hint="select fewer with --where")
-    with style.styled():
+    with style.settings():
         figure = style.new(style.COLUMN, max(1.9, 1.0 + 0.24 * len(values) * max(1.4, len(hues))))
         axes = figure.add_subplot()
         axes.axvline(0, color="0.6", linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)

@@ -34,7 +34,7 @@ def draw(found: Curves) -> Figure:
         place = rows.index(point["hue"]), columns.index(point["x"])
         grid[place] = math.nan if point["mean"] is None else point["mean"]
         half[place] = math.nan if point["ci95"] is None else point["ci95"]
-    with style.styled():
+    with style.settings():
         figure = style.new(
             min(9.0, max(style.COLUMN, 1.6 + 0.52 * len(columns))), min(8.0, max(2.4, 1.2 + 0.34 * len(rows)))
         )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from quadrat.core.errors import BadInput, unknown
-from quadrat.results.figures.style import styled
+from quadrat.results.figures.style import settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ def save(figure: Figure, output: Path, source: Source | None = None) -> None:
         metadata[_KEYS[kind]] = f"{_SIGN}{base64.b64encode(zlib.compress(orjson.dumps(asdict(source)), 9)).decode()};"
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        with styled():
+        with settings():
             figure.savefig(output, format=kind, dpi=300, metadata=metadata)
     except OSError as error:
         raise BadInput(f"'{output}' cannot be written: {error.strerror}") from None

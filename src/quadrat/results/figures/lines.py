@@ -32,7 +32,7 @@ def draw(found: Curves) -> Figure:
     Raises:
         BadInput: for more series than can be told apart, or where matplotlib is not installed.
     """
-    with style.styled():
+    with style.settings():
         figure = style.new()
         axes: Axes = figure.add_subplot()
         axis = _XAxis(found.points["x"])
@@ -58,7 +58,7 @@ def draw_facets(parts: Sequence[tuple[str, Curves]]) -> Figure:
     first, hues = shown[0], _hues(shown)
     columns = min(len(parts), 3)
     rows = -(-len(parts) // columns)
-    with style.styled():
+    with style.settings():
         figure = style.new(2.3 * columns + (1.4 if first.hue else 0.4), 2.1 * rows + 0.6)
         grid: Any = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         import polars as pl

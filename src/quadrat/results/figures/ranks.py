@@ -24,7 +24,7 @@ def draw(found: Ranking) -> Figure:
         BadInput: where matplotlib is not installed.
     """
     rows = found.rows.head(_TOP)
-    with style.styled():
+    with style.settings():
         figure = style.new(6.0, max(1.8, 0.9 + 0.19 * len(rows)))
         axes = figure.add_subplot()
         colour, _, _ = style.look(0)
@@ -52,7 +52,7 @@ def draw_parallel(found: Ranking) -> Figure:
     """
     if len(found.axes) < 2:
         raise BadInput("parallel coordinates need two parameters that vary", hint="--kind lines shows one")
-    with style.styled():
+    with style.settings():
         figure = style.new(max(style.COLUMN, 1.1 * len(found.axes) + 1.6), 3.2)
         axes = figure.add_subplot()
         places = {name: _place(found.rows[name]) for name in found.axes}

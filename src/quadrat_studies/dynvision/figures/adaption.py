@@ -34,7 +34,7 @@ def draw_adaption(table: pl.DataFrame, about: About = PLAIN, measures: Sequence[
     shown = [find_measure(name) for name in measures]
     layers = tests.layers
     head = tests.interval_text(f"{tests.require_layer()}{RESPONSE}")
-    figure = style.new_figure(style.WIDE, min(1.1 + 1.15 * len(layers), style.TALL), about.title, head)
+    figure = style.new(style.WIDE, min(1.1 + 1.15 * len(layers), style.TALL), about.title, head)
     grid = figure.subplots(len(layers), len(shown), sharex=True, squeeze=False)
     for row, layer in enumerate(layers):
         trace = traces(tests.table, f"{layer}{RESPONSE}")

@@ -48,7 +48,7 @@ def draw_classifier(
     of = f"images of the class {about.class_name(label)}"
     head = f"{of}; {about.interval('samples', (number, number))}; shaded: stimulus"
     shown = intervals(rows.filter("is_shown")["times_index"].unique().to_numpy(), dt)
-    figure = style.new_figure(style.WIDE, 2.9, about.title, head)
+    figure = style.new(style.WIDE, 2.9, about.title, head)
     looks: dict[int, dict[str, Any]] = {label: {"color": style.COLOURS[0], "linewidth": 2.0, "zorder": 3.0}}
     looks |= {unit: {"color": style.COLOURS[1 + place]} for place, unit in enumerate(rivals)}
     looks[OTHERS] = {"color": style.GREY, "linestyle": style.DASHED}

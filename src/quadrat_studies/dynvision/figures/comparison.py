@@ -44,7 +44,7 @@ def draw_comparison(
     is_measure = measure in MEASURES or measure not in table.columns
     column = f"{whole.require_layer(layer)}{RESPONSE}" if is_measure else measure
     heads = about.title, whole.interval_text(column)
-    figure = style.new_figure(width, 1.1 + 1.9 * rows, *heads)
+    figure = style.new(width, 1.1 + 1.9 * rows, *heads)
     grid = figure.subplots(rows, across, sharex=True, sharey=True, squeeze=False)
     for number, (axes, model) in enumerate(zip(grid.flat, models, strict=False)):
         tests = whole.at(model_name=model)

@@ -35,7 +35,7 @@ def draw_confusion(table: pl.DataFrame, dt: float, about: About = PLAIN, step: i
     numbers = "; numbers: %" if len(classes) <= _NUMBERED else ""
     heads = about.title, f"{counts.sum()} images at {at * dt:g} ms{best}: accuracy {right:.3f}{numbers}"
     side = min(2.2 + 0.32 * len(classes), style.WIDE) if len(classes) <= _NAMED else 5.5
-    figure = style.new_figure(side + 0.9, side + 0.3, *heads)
+    figure = style.new(side + 0.9, side + 0.3, *heads)
     axes = figure.subplots()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
     if len(classes) <= _NUMBERED:

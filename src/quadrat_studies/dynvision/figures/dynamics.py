@@ -39,7 +39,7 @@ def draw_dynamics(
     column = f"{chosen}{RESPONSE}"
     heads = about.title, f"{tests.interval_text(column)}; shaded: stimulus"
     most = max(len(tests.layers), len(tests.values))
-    figure = style.new_figure(style.WIDE, min(1.4 + max(1.8, 0.42 * most), style.TALL), *heads)
+    figure = style.new(style.WIDE, min(1.4 + max(1.8, 0.42 * most), style.TALL), *heads)
     left, middle, right = figure.subplots(1, 3)
     rows = panels.layer_ridges(tests, tests.layer_courses(), tests.middle)
     panels.ridges(left, rows, tests)

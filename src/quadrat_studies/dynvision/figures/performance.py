@@ -47,7 +47,7 @@ def draw_performance(
     spans = [tests.at(parameter_value=value).stimulus() for value in tests.values]
     where = "shaded" if panels.is_same(spans) else "bars on top"
     heads = about.title, f"{tests.interval_text(column)}; {where}: stimulus"
-    figure = style.new_figure(style.WIDE, 0.6 + 1.75 * rows + 2.2, *heads)
+    figure = style.new(style.WIDE, 0.6 + 1.75 * rows + 2.2, *heads)
     halves = figure.add_gridspec(2, 1, height_ratios=[1.75 * rows, 2.2])
     upper, lower = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
     grid = upper.subplots(rows, across, sharex=True, sharey=True, squeeze=False)

@@ -35,7 +35,7 @@ def draw_responses(table: pl.DataFrame, about: About = PLAIN) -> Figure:
     heads = (about.title, f"{columns}{'; ' if columns else ''}{tests.interval_text('accuracy')}; shaded: stimulus")
     layers = max(1, len(tests.layers))
     width = style.WIDE if len(values) > 1 else 0.55 * style.WIDE
-    figure = style.new_figure(width, min(3.4 + 0.5 * layers, style.TALL), *heads)
+    figure = style.new(width, min(3.4 + 0.5 * layers, style.TALL), *heads)
     grid = figure.subplots(
         3, len(values), sharex=True, sharey="row", squeeze=False, height_ratios=[1, 1, 0.45 * layers]
     )

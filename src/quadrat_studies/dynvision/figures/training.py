@@ -44,7 +44,7 @@ def draw_training(history: pl.DataFrame, about: About = PLAIN, category: str = "
     categories = in_order(rows["category_value"].unique(maintain_order=True).to_list())
     numbers = rows.group_by("category_value").agg(pl.col("seed").n_unique())["seed"].to_list()
     head = f"{about.interval('seeds', (min(numbers), max(numbers)))}; {KEY}"
-    figure = style.new_figure(style.WIDE, 3.0, about.title, head)
+    figure = style.new(style.WIDE, 3.0, about.title, head)
     grid = figure.subplots(1, len(shown), squeeze=False)[0]
     for number, (axes, name) in enumerate(zip(grid, shown, strict=True)):
         draw_quantity(axes, rows, name, categories, about)

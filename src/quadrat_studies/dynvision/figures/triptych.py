@@ -48,7 +48,7 @@ def draw_triptych(wings: Sequence[Wing], about: About = PLAIN) -> Figure:
     has_history = any(wing.history is not None for wing in wings)
     head = f"{all_tests[0].interval_text('accuracy')}; shaded: stimulus{f'; {KEY}' if has_history else ''}"
     size = style.WIDE * len(wings) / MOST if len(wings) > 1 else 3.5
-    figure = style.new_figure(size, min(2.9 + 0.45 * layers + 1.4 * has_history, style.TALL), about.title, head)
+    figure = style.new(size, min(2.9 + 0.45 * layers + 1.4 * has_history, style.TALL), about.title, head)
     parts = figure.subfigures(1, len(wings), squeeze=False)[0]
     for number, (part, wing, tests) in enumerate(zip(parts, wings, all_tests, strict=True)):
         _wing(part, wing, tests, number, 1.4 * has_history)

@@ -41,7 +41,7 @@ def draw_unrolling(table: pl.DataFrame, about: About = PLAIN) -> Figure:
     marks = "shaded: stimulus; triangles: onset, half-way up to the peak"
     head = f"{value}{tests.interval_text(column)}; {marks}{some}"
     height = min(1.3 + 0.42 * max(3, len(tests.layers)), style.TALL)
-    figure = style.new_figure(style.WIDE, height, about.title, head)
+    figure = style.new(style.WIDE, height, about.title, head)
     *grid, last = figure.subplots(1, len(shown) + 1, squeeze=False)[0]
     courses = tests.layer_courses()
     rows = panels.layer_ridges(tests, courses, tests.middle)

@@ -68,7 +68,7 @@ def draw_weights(arrays: Mapping[str, NDArray[Any]], about: About = PLAIN) -> Fi
         raise BadInput("there are no weights")
     counts = [len(layers) for layers in kinds.values()]
     head = "violins: density; dot: median; bar: quartiles; line: 95 % of the weights"
-    figure = style.new_figure(style.WIDE, 3.2, about.title, head)
+    figure = style.new(style.WIDE, 3.2, about.title, head)
     # As wide as there are violins, but wide enough for the panel's name.
     grid = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[max(1.6, count) for count in counts])[0]
     for number, (axes, (kind, layers)) in enumerate(zip(grid, kinds.items(), strict=True)):

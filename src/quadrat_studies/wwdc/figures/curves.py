@@ -37,7 +37,7 @@ def log_prob_histograms(embeddings: xr.Dataset, path: Path) -> None:
         )
         handles = [Line2D([], [], color=style.PALE, lw=6, label="normal test samples")]
         handles += [Line2D([], [], color=style.COLOURS[1], label="anomalies")] if names else []
-        style.legend(figure, handles, 2)
+        style.legend(figure, handles)
         style.write(figure, path)
 
 
@@ -65,7 +65,7 @@ def roc_curves(runs: Sequence[Mapping[str, Any]], path: Path) -> None:
             axes.set_xticks([0, 0.5, 1])
         panels[0].set_ylabel("true positive rate")
         panels[len(panels) // 2].set_xlabel("false positive rate")
-        style.legend(figure, [Line2D([], [], label=name, **_look(n)) for n, name in enumerate(detectors)], 5)
+        style.legend(figure, [Line2D([], [], label=name, **_look(n)) for n, name in enumerate(detectors)])
         style.write(figure, path)
 
 

@@ -43,7 +43,7 @@ def factor_scores(rows: Rows, *paths: Path) -> None:
             Line2D([], [], color=style.PALE, lw=7, label=f"chance level (R² ≤ {CHANCE})"),
             Line2D([], [], color=style.GREY, marker="|", ls="-", label="mean, 95% t interval over seeds"),
         ]
-        style.legend(figure, handles, 4)
+        style.legend(figure, handles)
         style.write(figure, *paths)
 
 
@@ -67,7 +67,7 @@ def detection(rows: Rows, *paths: Path) -> None:
         grid[0].invert_yaxis()
         grid[len(grid) // 2].set_xlabel("AUROC (mean over seeds, 95% bootstrap interval over seeds and samples)")
         handles = [Line2D([], [], label=name, ls="", **_colour(number)) for number, name in enumerate(sweeps)]
-        style.legend(figure, handles, 4)
+        style.legend(figure, handles)
         style.write(figure, *paths)
 
 
@@ -92,7 +92,7 @@ def learning(rows: Rows, *paths: Path) -> None:
             Line2D([], [], color=style.COLOURS[n % 7], ls=style.LINES[n % 4], label=style.word(name))
             for n, name in enumerate(strategies)
         ]
-        style.legend(figure, handles, 4)
+        style.legend(figure, handles)
         style.write(figure, *paths)
 
 
