@@ -73,6 +73,12 @@ class Opened:
         asked = "".join(f", {text!r}" for text in self.session.request.overrides)
         return f"<quadrat {self.session.study.name!r} on {str(self.session.store.root)!r}{asked}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: counts, the table of the last task, a figure."""
+        from quadrat.querying import as_html
+
+        return as_html(_again(self.session))
+
     def run(self, id: str) -> StoredRun:
         """A finished run, by its id or the first digits of it.
 
