@@ -9,13 +9,13 @@ sweep.run("3f2a").load()                 # one run, with its typed params and re
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quadrat.config.spelling import override_text
 from quadrat.core.errors import BadInput, RunFailed
 from quadrat.core.result import Done
 from quadrat.session import Request, Session, open_session
@@ -265,54 +265,6 @@ class StoredRun:
                 f"run {self.id[:12]} does not fit the study's present types: {error}",
                 hint="its record is as it was written: .record.params, .record.metrics",
             ) from None
-
-
-def override_text(value: Any) -> str:
-    """A Python value in the grammar of overrides; a list or tuple is an axis.
-
-    Raises:
-        BadInput: for a value that it cannot say.
-    """
-    if isinstance(value, list | tuple | range):
-        if not value:
-            raise BadInput("an axis without values")
-        return ",".join(_value_text(one) for one in value)
-    return _value_text(value)
-
-
-def _value_text(value: Any) -> str:
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "ndim", None) == 0:
-        value = item()
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str | Path):
-        return _quoted(str(value))
-    if isinstance(value, Mapping):
-        strange = [key for key in value if not re.fullmatch(r"[A-Za-z_][\w.-]*", str(key))]
-        if strange:
-            raise BadInput(f"{strange[0]!r} cannot be a key in an override", hint="give it in a file: config=…")
-        return "{" + ",".join(f"{key}:{_value_text(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, Iterable):
-        return "[" + ",".join(_value_text(one) for one in value) + "]"
-    raise BadInput(f"{value!r} cannot be a parameter", hint="numbers, texts, truth values, None, lists, mappings")
-
-
-def _quoted(text: str) -> str:
-    """A text in Hydra's single quotes: inside, backslashes before a quote count, and quotes are escaped."""
-    escaped = ""
-    slashes = 0
-    for sign in text:
-        if sign == "'":
-            escaped += "\\" * slashes + "\\'"
-        else:
-            escaped += sign
-        slashes = slashes + 1 if sign == "\\" else 0
-    return f"'{escaped}{chr(92) * slashes}'"
 
 
 def _list(given: str | Sequence[str] | None) -> list[str]:

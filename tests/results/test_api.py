@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from quadrat import BadInput, QuadratError
 from quadrat.api import open as qd_open
-from quadrat.api import override_text
 from quadrat.config import parse_overrides
+from quadrat.config.spelling import override_text
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 SCALARS = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False) | st.text()

@@ -19,6 +19,7 @@ from quadrat.cli.inspecting import logs, note, path, quarantine, show
 from quadrat.cli.new import new
 from quadrat.cli.plan import plan
 from quadrat.cli.plot import plot
+from quadrat.cli.report import report
 from quadrat.cli.results import results
 from quadrat.cli.run import run
 from quadrat.cli.snakefile import OUTSIDE, make, snakefile
@@ -46,7 +47,7 @@ VERBS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (run, plan, status, dag, studies, new),
     "On a cluster": (submit, wait, cancel, usage, doctor),
     "With Snakemake": (snakefile, make),
-    "Count": (results, plot, sql, export),
+    "Count": (results, plot, report, sql, export),
     "Look at runs": (show, path, logs, debug, note, quarantine),
     "Keep in order": (verify, gc, accept),
 }

@@ -38,8 +38,8 @@ def draw(found: Curves) -> Figure:
         axis = _XAxis(found.points["x"])
         hues = _hues([found])
         _panel(axes, axis, found, hues)
-        axes.set_xlabel(found.labels[found.x])
-        axes.set_ylabel(found.labels[found.y])
+        axes.set_xlabel(style.wrapped(found.labels[found.x], 3.6))
+        axes.set_ylabel(style.wrapped(found.labels[found.y], 2.6))
         if found.hue:
             axes.legend(title=found.labels[found.hue], loc="best", alignment="left")
         _note(figure, axis, [found], len(hues))

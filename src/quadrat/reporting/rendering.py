@@ -1,0 +1,95 @@
+"""A report as one HTML file that needs no network, or as Markdown."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from quadrat.core.errors import BadInput, unknown
+from quadrat.reporting.gathering import Report
+from quadrat.results import human
+
+HERE = Path(__file__).parent
+FORMATS = ("html", "md")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+def render(report: Report, output: Path, kind: str | None = None) -> None:
+    """Write a report.
+
+    Args:
+        report: what it says.
+        output: a file.
+        kind: "html" or "md"; what the file's suffix says where it is not said.
+
+    Raises:
+        BadInput: for another format, or a file that cannot be written.
+    """
+    text = _html(report) if format_of(output, kind) == "html" else _markdown(report)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"'{output}' cannot be written: {error.strerror}") from None
+
+
+def format_of(output: Path, kind: str | None = None) -> str:
+    """The format that a file will have.
+
+    Raises:
+        BadInput: for one that there is not.
+    """
+    found = kind or output.suffix.lower().removeprefix(".") or "html"
+    if found not in FORMATS:
+        raise unknown("format of a report", found, FORMATS, where="--format" if kind else str(output))
+    return found
+
+
+def _html(report: Report) -> str:
+    script = (HERE / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    sheet = (HERE / "report.css").read_text(encoding="utf-8")
+    return _environment(autoescape=True).get_template("report.html.j2").render(
+        report=report, script=Markup(script), digest=digest, sheet=Markup(sheet)
+    )  # fmt: skip
+
+
+def _markdown(report: Report) -> str:
+    return _environment(autoescape=False).get_template("report.md.j2").render(report=report)
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE), autoescape=autoescape, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters |= {"duration": duration, "amount": amount, "moment": moment, "count": "{:,}".format}
+    made.filters["markdown"] = human.markdown
+    return made
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 12 s, 3.5 min, 2.1 h, 4.0 d."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def amount(size: float) -> str:
+    """Bytes as people say them, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def moment(seconds: float) -> str:
+    """A time as a local date, to the minute."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
