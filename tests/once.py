@@ -10,6 +10,14 @@ from pathlib import Path
 import pytest
 
 
+def seen(folder: Path, pattern: str) -> list[Path]:
+    """The files that a pattern fits, while others make and rename them: none where a folder goes as it is looked at."""
+    try:
+        return list(folder.glob(pattern))
+    except FileNotFoundError:
+        return []
+
+
 def shared(factory: pytest.TempPathFactory, name: str) -> Path:
     """A folder for all workers of this session."""
     base = factory.getbasetemp()

@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from once import seen
 from quadrat import BadInput
 from quadrat.session import Request, open_session
 from quadrat.testing.conformance import wait_until
@@ -188,7 +189,7 @@ def test_a_training_that_is_killed_goes_on(tmp_path: Path, done: Project) -> Non
     """A real kill in the middle, then the same command: the same course and the same weights, to the last bit."""
     project = Project(tmp_path, SMALL.replace("epochs: 2", "epochs: 8"))
     process = project.start("run", "dynvision", "--to", "train", "-j", "1", "model_args.rctype=full")
-    wait_until(lambda: project.files(".quadrat/**/last.ckpt"), 120)
+    wait_until(lambda: seen(project.folder, ".quadrat/**/last.ckpt"), 120)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert not project.files("models/DyRCNNx2/*_trained.pt")

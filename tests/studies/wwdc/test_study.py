@@ -17,7 +17,7 @@ import pytest
 import torch
 import yaml
 
-from once import once
+from once import once, seen
 from quadrat.testing.conformance import wait_until
 from quadrat_studies.wwdc.inference.embedding import open_embeddings
 from quadrat_studies.wwdc.products import FIELDS
@@ -219,8 +219,8 @@ def test_a_kill_during_the_flows_loses_nothing(tmp_path: Path) -> None:
         line, cwd=project.folder, env=project.environment, stdout=pipe, stderr=pipe, start_new_session=True
     )
     store = project.folder / "runs"
-    wait_until(lambda: len(list(store.glob("TINY/FLOW/ckpts/*.ckpt"))) == 1, 120)
-    wait_until(lambda: list(store.glob(".quadrat/**/last.ckpt")), 60)
+    wait_until(lambda: len(seen(store, "TINY/FLOW/ckpts/*.ckpt")) == 1, 120)
+    wait_until(lambda: seen(store, ".quadrat/**/last.ckpt"), 60)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     finished = {path: path.resolve().stat().st_mtime_ns for path in store.glob("TINY/FLOW/ckpts/*.ckpt")}
