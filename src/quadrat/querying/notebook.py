@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from html import escape
 from typing import Any
 
-from quadrat.core.errors import BadInput, QuadratError
+from quadrat.core.errors import QuadratError
 from quadrat.querying.exports import leaf_task
 from quadrat.querying.tables import table
 from quadrat.results import html, human
-from quadrat.results.curves import curves, seeds_of
-from quadrat.results.figures import lines, style
+from quadrat.results.figures.automatic import graphs
 from quadrat.results.table import Table
 from quadrat.session import Session
 
@@ -24,7 +21,7 @@ _BAR = (
 
 
 def as_html(session: Session) -> str:
-    """What a study on a store looks like: counts, ten rows of the last task, and a metric where two axes show it."""
+    """What a study on a store looks like: counts, ten rows of the last task, and its first metric."""
     counts = session.plan().counts()
     title = f"<b>{escape(session.study.name)}</b> on <code>{escape(str(session.store.root))}</code>"
     done = f"{counts['finished']:,} of {counts['runs']:,} runs finished"
@@ -57,19 +54,6 @@ def _more(one: dict[str, Any]) -> str:
 
 
 def _figure(made: Table) -> str:
-    """The first metric of the task against what varies; nothing where more than two axes do, or without matplotlib."""
-    own = [name for name in made.metrics if name not in made.units and made.rows.schema[name].is_float()]
-    away = seeds_of(made, ())
-    varying = [n for n in made.params if n not in (*away, *made.loose) and made.rows[n].n_unique() > 1]
-    if not own or not 1 <= len(varying) <= 2:
-        return ""
-    x, *hue = sorted(varying, key=lambda name: (not made.rows.schema[name].is_numeric(), -made.rows[name].n_unique()))
-    try:
-        drawn = lines.draw(curves(made, x, own[0], *hue))
-        picture = io.BytesIO()
-        with style.settings():
-            drawn.savefig(picture, format="svg", metadata={"Date": None})
-    except BadInput:
-        return ""
-    label = escape(f"{own[0]} against {', '.join(varying)}", quote=True)
-    return f'<img alt="{label}" src="data:image/svg+xml;base64,{base64.b64encode(picture.getvalue()).decode()}">'
+    """The first metric of the task against what varies; nothing without matplotlib."""
+    images = [f'<img alt="{escape(one.label, quote=True)}" src="{one.address}">' for one in graphs(made, most=1)]
+    return "".join(images)

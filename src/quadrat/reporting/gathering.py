@@ -17,8 +17,8 @@ from quadrat.core.errors import BadInput
 from quadrat.plan.plan import Plan, Reason, TaskPlan
 from quadrat.querying import averaged, table
 from quadrat.reporting.gallery import Picture, pictures
-from quadrat.reporting.graphs import Graph, graphs
 from quadrat.results.curves import seeds_of
+from quadrat.results.figures.automatic import Graph, graphs
 from quadrat.results.human import Shown, exact, shown
 from quadrat.results.table import RUN, Table
 from quadrat.session import Session

@@ -1,4 +1,4 @@
-"""Figures that a report draws by itself: each metric of a task against what varies."""
+"""Figures that reports and notebooks draw by themselves: each metric of a task against what varies."""
 
 from __future__ import annotations
 
