@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger
@@ -58,3 +59,23 @@ class RunLogger(Logger):
         """The same, at the end."""
         super().finalize(status)
         self._run.flush()
+
+
+def close_loggers(loggers: Iterable[Any]) -> None:
+    """End Lightning's loggers: what they hold is written, and the next training of this process does not log into them.
+
+    Weights & Biases goes on until it is told to finish.
+    """
+    for logger in loggers:
+        logger.save()
+        logger.finalize("success")
+        finish = getattr(logger.experiment, "finish", None)
+        if callable(finish):
+            finish()
+
+
+def drop_links(folder: Path) -> None:
+    """Take away the links in a folder that Weights & Biases sets to what is beside them: a run keeps its own files."""
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            path.unlink()

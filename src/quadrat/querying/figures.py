@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quadrat.core.errors import BadInput, unknown
-from quadrat.querying.logged import logged
+from quadrat.querying.logged import logged_by
 from quadrat.querying.tables import table
 from quadrat.results.counting import left_out_note
 from quadrat.results.curves import Curves, curves
@@ -126,7 +126,7 @@ def _table(session: Session, task: str, wanted: Wanted, *, all: bool, where: Seq
     if not len(made.frame):
         raise BadInput(f"no run of '{task}' is finished, of those that are asked for", hint="run them, or give --all")
     if wanted.x == STEP and STEP not in made.axes:
-        return logged(session, task, [wanted.y], all=all, where=where)
+        return logged_by(session, made, [wanted.y])
     return made
 
 

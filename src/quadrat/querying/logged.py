@@ -36,6 +36,15 @@ def logged(
     made = table(session, task, all=all, where=where)
     if not len(made.rows):
         raise BadInput(f"no run of '{task}' is finished, of those that are asked for", hint="run them, or give --all")
+    return logged_by(session, made, names)
+
+
+def logged_by(session: Session, made: Table, names: Sequence[str] = ()) -> Table:
+    """The same for a table that is there already.
+
+    Raises:
+        BadInput: for a name that was not logged.
+    """
     return with_steps(made, {id: session.store.folder(one) for id, one in _records(session, made).items()}, names)
 
 

@@ -41,7 +41,7 @@ def pictures(store: Store, records: Sequence[Mapping[str, Any]], made: Table) ->
     ]
     step = -(-len(wanted) // _MOST) or 1
     rows = {row[RUN]: row for row in made.rows.iter_rows(named=True)}
-    varying = [name for name in made.params if made.rows[name].n_unique() > 1 and name not in made.loose]
+    varying = made.varying()
     found = []
     for name, raw, path in wanted[::step]:
         file = store.layout.run(raw["id"], raw["attempt"]) / path

@@ -187,7 +187,7 @@ def _swept(made: Table) -> list[Axis]:
 
 def _commands(session: Session, made: Table, frame: Any) -> list[str]:
     """For each row the command that makes its run alone, out of the same plan."""
-    varying = [name for name in made.params if made.rows[name].n_unique() > 1 and name not in made.loose]
+    varying = made.varying()
     start = ["quadrat", "run", _spelled(session), *session.request.overrides, "--to", made.task]
     commands = []
     for values in frame.select(varying).iter_rows() if varying else [()] * len(frame):

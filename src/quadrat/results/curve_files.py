@@ -48,7 +48,7 @@ def curves_of(table: Table, folders: Mapping[str, Path], started: Mapping[str, f
         started: when they started.
     """
     rows = table.rows.unique([RUN], keep="first", maintain_order=True)
-    varied = [name for name in table.params if name not in table.loose and rows[name].n_unique() > 1]
+    varied = table.varying()
     for row in rows.iter_rows(named=True):
         points = read(folders[row[RUN]])
         if points:

@@ -68,7 +68,7 @@ def ranking(
     away = seeds_of(table, (), over_names)
     marks = () if include_invalid else [name for name in table.marks if name != y]
     rows = table.rows.filter(pl.col(y).is_not_null())
-    varying = [name for name in table.params if name not in (*away, *table.loose) and rows[name].n_unique() > 1]
+    varying = table.with_rows(rows).varying(*away)
     chosen = rows.select(RUN, *varying, *away, pl.col(y).alias("@y"), *marks)
     names = {"@y_avg": "@mean", "@y_ci95": "@ci95", free("n", varying): "@n"}
     means = over(chosen, away, ["@y", *marks], marks=marks).rename(names)

@@ -72,6 +72,11 @@ class Table:
         """Labels and parameters: what can be grouped by."""
         return (*self.labels, *self.params)
 
+    def varying(self, *without: str) -> list[str]:
+        """The parameters with several values, but for some; those that change no result are left out."""
+        left_out = {*without, *self.loose}
+        return [name for name in self.params if name not in left_out and self.rows[name].n_unique() > 1]
+
     def with_rows(self, rows: pl.DataFrame) -> Table:
         """The same table with other rows."""
         return replace(self, rows=rows)

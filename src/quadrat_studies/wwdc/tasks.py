@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 import quadrat as qd
+from quadrat.ml.lightning import drop_links
 
 from . import preparing
 from .catalog import reading
@@ -135,16 +136,9 @@ def _teller(runs: Sequence[qd.Run], trainer: Tree) -> fitting.Tell:
     return tell
 
 
-def _unlink(folder: Path) -> None:
-    """Take away links that loggers set to what is beside them: a run keeps files of its own."""
-    for path in folder.rglob("*"):
-        if path.is_symlink():
-            path.unlink()
-
-
 def _keep(run: qd.Run, spec: Catalog, trainer: Tree, tree: Tree, fitted: fitting.Fit, **more: Any) -> dict[str, Any]:
     ckpt, config = run.file("model.ckpt"), run.file("config.yaml")
-    _unlink(run.file("metrics"))
+    drop_links(run.file("metrics"))
     fitting.save(ckpt, tree, fitted, **more)
     whole = {"data": {"catalog": spec.model_dump(mode="json")}, "lightning_loader": tree, "trainer": trainer, **more}
     config.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")

@@ -27,8 +27,9 @@ def graphs(made: Table, most: int = _MOST) -> list[Graph]:
     """The metrics of a task's own, against one or two axes that vary; configurations in order where more do."""
     own = [name for name in made.metrics if name not in made.units and made.rows.schema[name].is_float()]
     away = seeds_of(made, ())
-    varying = [n for n in made.params if n not in (*away, *made.loose) and made.rows[n].n_unique() > 1]
-    varying = sorted(varying, key=lambda n: (not made.rows.schema[n].is_numeric(), -made.rows[n].n_unique()))
+    varying = sorted(
+        made.varying(*away), key=lambda n: (not made.rows.schema[n].is_numeric(), -made.rows[n].n_unique())
+    )
     found = []
     for name in own[:most] if varying else ():
         try:

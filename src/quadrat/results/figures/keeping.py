@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from quadrat.core.errors import BadInput, unknown
-from quadrat.results.figures.style import settings
+from quadrat.results.figures.style import UNDATED, settings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,6 @@ KINDS = ("pdf", "png", "svg")
 _SIGN = "quadrat-figure:"
 _TEXT = re.compile(rb"quadrat-figure:([A-Za-z0-9+/=]+);")  # closed: a checksum may follow at once
 _KEYS = {"pdf": "Keywords", "png": "Quadrat", "svg": "Description"}
-_UNDATED: Mapping[str, Mapping[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def save(figure: Figure, output: Path, source: Source | None = None) -> None:
     kind = output.suffix.lower().removeprefix(".")
     if kind not in KINDS:
         raise unknown("kind of figure", output.suffix, [f".{one}" for one in KINDS])
-    metadata: dict[str, Any] = dict(_UNDATED[kind])
+    metadata: dict[str, Any] = dict(UNDATED.get(kind, {}))
     if source is not None:
         metadata[_KEYS[kind]] = f"{_SIGN}{base64.b64encode(zlib.compress(orjson.dumps(asdict(source)), 9)).decode()};"
     try:

@@ -26,12 +26,13 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 INK, GREY, PALE = "#222222", "#666666", "#D6D6D6"
 SEQUENTIAL = "viridis"
-DIVERGING = "RdBu_r"
 COLUMN = 4.2
 """The width of a figure in inches, where one axis is all."""
 WIDE, TALL = 7.0, 9.0
 """Two columns and the height of a page of a journal, in inches."""
 FORMATS = ("pdf", "png")
+UNDATED: Mapping[str, Mapping[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+"""Metadata of files by their format: no dates."""
 MOST = 2 * len(COLOURS)
 """So many series can be told apart by colour and a filled or hollow marker."""
 _LETTERS = 17
@@ -113,12 +114,11 @@ def new(width: float = COLUMN, height: float = 3.1, *heads: str) -> Figure:
 def write(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS, dpi: int = 300) -> list[Path]:
     """Write a figure as `stem`.<format> for each format (png at `dpi` dots per inch); returns the paths."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    undated: Mapping[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
     paths = []
     with settings():
         for kind in formats:
             paths.append(stem.with_name(f"{stem.name}.{kind}"))
-            figure.savefig(paths[-1], format=kind, dpi=dpi, metadata=undated.get(kind))
+            figure.savefig(paths[-1], format=kind, dpi=dpi, metadata=dict(UNDATED.get(kind, {})))
             figure.set_layout_engine("none")  # laid out once for all formats
     return paths
 

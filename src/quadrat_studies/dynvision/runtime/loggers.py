@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -47,18 +46,3 @@ def make_loggers(training: Training, folder: Path) -> list[Any]:
         folder.mkdir(parents=True, exist_ok=True)
         made.append(WandbLogger(save_dir=str(folder), offline=os.environ.get("WANDB_MODE", "offline") == "offline"))
     return made
-
-
-def close_loggers(loggers: Iterable[Any], folder: Path) -> None:
-    """End loggers, so that the next training of this process does not log into them.
-
-    Weights & Biases sets links to what is beside them; they go, as a run keeps files of its own.
-    """
-    for logger in loggers:
-        logger.finalize("success")
-        finish = getattr(logger.experiment, "finish", None)
-        if callable(finish):
-            finish()
-    for path in folder.rglob("*"):
-        if path.is_symlink():
-            path.unlink()

@@ -12,6 +12,7 @@ import yaml
 from torch import Tensor
 
 import quadrat as qd
+from quadrat.ml.lightning import close_loggers, drop_links
 
 from ..images.batches import Batches
 from ..images.datasets import dataset
@@ -20,7 +21,7 @@ from ..images.presets import preset
 from ..networks import RecurrentNetwork, build, freeze, load_pretrained
 from ..params import Init, Testing, Training
 from ..runtime.fitting import LAST, fit, write_history
-from ..runtime.loggers import close_loggers, make_loggers
+from ..runtime.loggers import make_loggers
 from ..runtime.testing import run_test
 from .data import data_set
 
@@ -59,7 +60,8 @@ def train(params: Training, init: qd.Done[Init, Any], data_name: str, packed: An
     before = run.previous.result.checkpoints / LAST if run.previous else None
     loggers = make_loggers(params, run.file("logs"))
     done = fit(network, params, loaders, seed, run.scratch, kept, before=before, loggers=loggers, tell=tell)
-    close_loggers(loggers, run.file("logs"))
+    close_loggers(loggers)
+    drop_links(run.file("logs"))
     files = {
         "weights": run.file("trained.pt"),
         "best": run.file("trained-best.pt"),

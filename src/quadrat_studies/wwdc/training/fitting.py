@@ -15,6 +15,8 @@ import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor
 
+from quadrat.ml.lightning import close_loggers
+
 from ..instantiating import make
 from ..params import Tree
 from .batches import Batches, SideBySide
@@ -76,18 +78,8 @@ def fit(jobs: Sequence[Job], trainer: Tree, scratch: Path, tell: Tell = lambda l
         )
         made.fit(module, train, val, ckpt_path=last if last.exists() else None, weights_only=True)
     for job in jobs:
-        close(job.loggers)
+        close_loggers(job.loggers)
     return keeper.fits()
-
-
-def close(loggers: Sequence[Any]) -> None:
-    """End loggers: what they hold is written, and the next training of this process does not log into it."""
-    for logger in loggers:
-        logger.save()
-        logger.finalize("success")
-        finish = getattr(logger.experiment, "finish", None)  # Weights & Biases goes on until it is told
-        if callable(finish):
-            finish()
 
 
 def common_options() -> Tree:

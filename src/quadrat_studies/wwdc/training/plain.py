@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from quadrat.ml.lightning import close_loggers
+
 from .. import preparing
 from ..catalog import reading
 from ..fronts import Front
@@ -80,7 +82,7 @@ def _fit(front: Front, job: fitting.Job, tree: Tree, **more: Any) -> Path:
         made = make(trainer, "trainer", callbacks=callbacks, logger=loggers or False, **fitting.common_options())
         resume = front.job.get("trainer_ckpt_path")
         made.fit(job.loader, job.train, job.val, ckpt_path=resume, weights_only=False if resume else None)
-    fitting.close(loggers)
+    close_loggers(loggers)
     best = Path(made.checkpoint_callback.best_model_path)
     kept = torch.load(best, map_location="cpu", weights_only=False)
     scores = [one for one in kept["callbacks"].values() if "best_model_score" in one]
