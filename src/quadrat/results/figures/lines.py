@@ -35,7 +35,7 @@ def draw(found: Curves) -> Figure:
     with style.settings():
         figure = style.new()
         axes: Axes = figure.add_subplot()
-        axis = _XAxis(found.points["x"])
+        axis = XAxis(found.points["x"])
         hues = _hues([found])
         _panel(axes, axis, found, hues)
         axes.set_xlabel(style.wrapped(found.labels[found.x], 3.6))
@@ -63,7 +63,7 @@ def draw_facets(parts: Sequence[tuple[str, Curves]]) -> Figure:
         grid: Any = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         import polars as pl
 
-        axis = _XAxis(pl.concat([found.points["x"] for found in shown]))
+        axis = XAxis(pl.concat([found.points["x"] for found in shown]))
         for axes, (title, found) in zip(grid.flat, parts, strict=False):
             _panel(axes, axis, found, hues)
             axes.set_title(title)
@@ -98,7 +98,7 @@ def _legend(panels: Sequence[Any], hues: Sequence[Any]) -> tuple[list[Any], list
     return [found[name] for name in names], names
 
 
-def _panel(axes: Axes, axis: _XAxis, found: Curves, hues: Sequence[Any]) -> None:
+def _panel(axes: Axes, axis: XAxis, found: Curves, hues: Sequence[Any]) -> None:
     """Draw all series of one panel."""
     axis.dress(axes)
     for place, hue in enumerate(hues):
@@ -108,12 +108,12 @@ def _panel(axes: Axes, axis: _XAxis, found: Curves, hues: Sequence[Any]) -> None
     axes.autoscale_view(scalex=not axis.categories)
 
 
-def _note(figure: Figure, axis: _XAxis, shown: Sequence[Curves], count: int) -> None:
+def _note(figure: Figure, axis: XAxis, shown: Sequence[Curves], count: int) -> None:
     beside = count > 1 and not axis.many and axis.step(count) > 0
-    style.note(figure, _caption(shown, beside=beside, bands=axis.many))
+    style.note(figure, caption(shown, beside=beside, bands=axis.many))
 
 
-def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
+def _series(axes: Axes, axis: XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
     """One series: the mean with its interval, and the single runs to its right, hollow where they do not count."""
     import polars as pl
 
@@ -147,7 +147,7 @@ def _series(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count
     axes.update_datalim([one for one in [*low, *high, *dots] if math.isfinite(one[1])])
 
 
-def _band(axes: Axes, axis: _XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
+def _band(axes: Axes, axis: XAxis, found: Curves, hue: Any, place: int, count: int) -> None:
     """One series of many points: the mean as a line, its interval as a band; single runs where there is one each."""
     import polars as pl
 
@@ -167,7 +167,7 @@ def _beside(axes: Axes, points: float) -> Any:
     return axes.transData + ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
 
 
-class _XAxis:
+class XAxis:
     """Where x values lie: numbers on a linear or logarithmic axis, anything else at whole places."""
 
     def __init__(self, values: pl.Series) -> None:
@@ -215,7 +215,7 @@ class _XAxis:
             axes.set_xticks(self.numbers, [exact(int(one) if one.is_integer() else one) for one in self.numbers])
 
 
-def _caption(shown: Sequence[Curves], *, beside: bool, bands: bool) -> str:
+def caption(shown: Sequence[Curves], *, beside: bool, bands: bool) -> str:
     """What the marks are, and how many runs are behind them."""
     counts = sorted({count for found in shown for count in found.points["n"].to_list()})
     number = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
