@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import json
 import re
 import shlex
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,7 @@ def fit(run: qd.Run, text: str = "a", rate: float = 0.1, seed: int = 0) -> Fitte
     Image.new("RGB", (960, 480), (int(255 * rate), 0, 0)).save(picture)
     return Fitted(loss=rate + seed / 10, picture=picture)
 '''
+DATA = {"type": "application/json", "data-chart": None}
 PARAMS = {"text": [HOSTILE, "b"], "rate": [0.1, 0.2, 9.0], "seed": [0, 1, 2]}
 
 
@@ -126,9 +129,11 @@ def test_the_page_needs_nothing_else_and_runs_nothing_else(text: str) -> None:
     assert all(link.startswith("#") for link in page.all("a", "href"))
     assert not page.all("link", "href")
     policy = page.all("meta", "content")[-1]
-    script = re.findall(r"<script>(.*?)</script>\n</body>", text, re.DOTALL)[-1]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert policy == (f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'")
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+    assert [("uPlot" in script, "quadratChart" in script) for script in scripts] == [(1, 0), (1, 1), (0, 1)]
     assert not [values for _, values in page.tags if any(name.startswith("on") for name in values)]
 
 
@@ -142,7 +147,7 @@ def test_links_lead_to_rows(text: str) -> None:
 
 def test_texts_of_users_are_texts(text: str) -> None:
     page = Page(text)
-    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert [values for tag, values in page.tags if tag == "script"] == [DATA, {}, {}, {}]
     assert not [tag for tag, _ in page.tags if tag in ("b", "i")]
     said = "".join(page.texts)
     assert HOSTILE in said
@@ -165,6 +170,79 @@ def test_images_are_small_copies(sweep: Any) -> None:
 def test_figures_of_the_metrics(sweep: Any) -> None:
     (part,) = gather(sweep.session).parts
     assert [graph.label for graph in part.graphs] == ["loss against rate"]
+
+
+def test_charts_have_the_numbers_of_the_means_and_names_are_never_markup(sweep: Any, text: str) -> None:
+    (block,) = re.findall(r'<script type="application/json" data-chart>(.*?)</script>', text, re.DOTALL)
+    assert not re.search(r"[<>&\u2028\u2029]", block)
+    chart = json.loads(block)
+    assert {one["name"]: one["values"] for one in chart["series"]} == {
+        name: pytest.approx([0.2, 0.3]) for name in (HOSTILE, "b")
+    }
+    (graph,) = gather(sweep.session).parts[0].graphs
+    assert graph.chart is not None
+    assert json.loads(json.dumps(graph.chart.told())) == chart
+
+
+def test_a_page_without_charts_has_no_code_for_them(sweep: Any, tmp_path: Path) -> None:
+    report = gather(sweep.session)
+    for part in report.parts:
+        part.graphs = [replace(graph, chart=None) for graph in part.graphs]
+    render(report, tmp_path / "r.html")
+    said = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<figure><img" in said
+    assert "uPlot" not in said
+    assert len(said) < 60_000 + sum(len(graph.address) for part in report.parts for graph in part.graphs) + sum(
+        len(picture.address) for part in report.parts for picture in part.pictures
+    )
+
+
+LOGGING = """
+import quadrat as qd
+
+study = qd.Study("logging")
+
+
+class Fitted(qd.Result):
+    loss: float
+
+
+@study.task
+def fit(run: qd.Run, rate: float = 0.1, kind: str = "a", seed: int = 0) -> Fitted:
+    for step in range(3000):
+        run.log(step, loss=rate + seed + step, **({"acc": 0.5} if step % 1000 == 0 else {}))
+    return Fitted(loss=rate)
+"""
+
+
+def reported(folder: Path, **params: Any) -> Any:
+    """The one part of the report of a study that logs."""
+    (folder / "logging_study.py").write_text(LOGGING, encoding="utf-8")
+
+    def opened() -> Any:
+        return qd.open(str(folder / "logging_study.py"), store=folder / "runs", **params)
+
+    first = opened()
+    run_plan(first.session, first.plan(), How(executor="inline"))
+    return gather(opened().session).parts[0]
+
+
+def test_what_runs_logged_is_drawn_against_steps(tmp_path: Path) -> None:
+    part = reported(tmp_path, rate=[0.1, 0.2], kind=["a", "b"], seed=[1, 3])
+    assert [graph.label for graph in part.graphs] == ["loss against rate", "loss against step", "acc against step"]
+    loss, acc = (graph.chart for graph in part.graphs[1:])
+    assert [one.name for one in loss.series] == [f"rate={rate}, kind={kind}" for rate in (0.1, 0.2) for kind in "ab"]
+    assert loss.legend == "rate, kind"
+    assert (len(loss.x.values), loss.x.values[0], loss.x.values[-1]) == (1000, 0, 2999)
+    assert loss.series[2].values == pytest.approx([2.2 + step for step in loss.x.values])
+    assert acc.x.values == (0, 1000, 2000)
+    assert part.notes == []
+
+
+def test_learning_curves_of_many_configurations_are_left_to_a_command(tmp_path: Path) -> None:
+    part = reported(tmp_path, rate=[0.1 * place for place in range(9)])
+    assert [graph.label for graph in part.graphs] == ["loss against rate"]
+    assert "quadrat plot logging fit -x step" in part.notes[-1]
 
 
 def test_markdown(sweep: Any, tmp_path: Path) -> None:

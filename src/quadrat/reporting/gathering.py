@@ -16,9 +16,10 @@ from quadrat.config.spelling import value_text
 from quadrat.core.errors import BadInput
 from quadrat.plan.plan import Plan, Reason, TaskPlan
 from quadrat.querying import averaged, table
+from quadrat.querying.logged import logged_by
 from quadrat.reporting.gallery import Picture, pictures
 from quadrat.results.curves import seeds_of
-from quadrat.results.figures.automatic import Graph, graphs
+from quadrat.results.figures.automatic import Graph, graphs, learning
 from quadrat.results.human import Shown, exact, shown
 from quadrat.results.table import RUN, Table
 from quadrat.session import Session
@@ -63,7 +64,7 @@ class Part:
         swept: the parameters that vary.
         shown, ids, commands: its table, and for each row the run and the command that makes it.
         averages: the same over seeds.
-        graphs: figures of its metrics.
+        graphs: figures of its metrics, and of what its runs logged.
         pictures: images that its runs made.
         notes: what a reader has to know.
     """
@@ -170,6 +171,9 @@ def _part(session: Session, plan: Plan, one: TaskPlan) -> Part:
     part.commands = _commands(session, made, frame)
     part.averages = _averages(made)
     part.graphs = graphs(made)
+    learned, note = learning(made, lambda of: logged_by(session, of))
+    part.graphs += learned
+    part.notes += [note] if note else []
     part.pictures = pictures(session.store, records, made)
     return part
 

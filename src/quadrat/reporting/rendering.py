@@ -13,6 +13,7 @@ from markupsafe import Markup
 from quadrat.core.errors import BadInput, unknown
 from quadrat.reporting.gathering import Report
 from quadrat.results import human
+from quadrat.web import asset
 
 HERE = Path(__file__).parent
 FORMATS = ("html", "md")
@@ -51,11 +52,14 @@ def format_of(output: Path, kind: str | None = None) -> str:
 
 
 def _html(report: Report) -> str:
-    script = (HERE / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    scripts = [(HERE / "report.js").read_text(encoding="utf-8")]
     sheet = (HERE / "report.css").read_text(encoding="utf-8")
+    if any(graph.chart for part in report.parts for graph in part.graphs):
+        scripts = [asset("vendor/uPlot.iife.min.js"), asset("charts.js"), *scripts]
+        sheet += asset("vendor/uPlot.min.css")
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     return _environment(autoescape=True).get_template("report.html.j2").render(
-        report=report, script=Markup(script), digest=digest, sheet=Markup(sheet)
+        report=report, scripts=list(map(Markup, scripts)), digests=digests, sheet=Markup(sheet)
     )  # fmt: skip
 
 

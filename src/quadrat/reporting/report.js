@@ -51,3 +51,11 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     }
   });
 }
+// Where a figure has its numbers a chart takes the place of its image, which stays for print.
+for (const data of document.querySelectorAll("script[data-chart]")) {
+  const chart = document.createElement("div");
+  chart.className = "chart";
+  data.parentElement.append(chart);
+  data.parentElement.classList.add("drawn");
+  quadratChart(chart, JSON.parse(data.textContent));
+}

@@ -25,7 +25,7 @@ const quadratChart = (() => {
   const INK = "#222222", SOFT = "#595959", GRID = "#E6E6E6";
   const FONT = "12px system-ui, sans-serif";
   const MOST_MARKS = 40; // with more numbers at the x axis a series is a line without marks
-  const HINT = "drag to zoom, double-click for all";
+  const HINT = "drag to zoom, double-click to see all";
 
   // Colour, mark, hollow or filled, dashes: no two of the first 14 agree in colour and mark.
   function look(place) {
@@ -88,21 +88,20 @@ const quadratChart = (() => {
       this.element = element;
       this.hidden = new Set();
       this.width = 0;
-      this.top = made("div", { color: INK, fontSize: "13px", margin: "0 0 2px" });
+      const row = { display: "flex", justifyContent: "space-between", alignItems: "end", flexWrap: "wrap", gap: "0 12px" };
+      this.top = made("div", { ...row, color: INK, fontSize: "13px", margin: "0 0 2px" });
+      this.name = made("span", {});
       this.plot = made("div", { width: "100%" });
       this.below = made("div", { color: INK, fontSize: "13px", textAlign: "center", margin: "2px 0 6px" });
       const even = { fontVariantNumeric: "tabular-nums" };
       this.head = made("div", { color: SOFT, fontSize: "13px", minHeight: "1.5em", ...even });
-      this.legend = made("div", {
-        display: "grid", gridTemplateColumns: "repeat(auto-fill, minmax(min(20rem, 100%), 1fr))", columnGap: "12px",
-      });
+      this.legend = made("div", { display: "grid", columnGap: "12px" });
       this.foot = made("div", { color: SOFT, fontSize: "12px", margin: "6px 0 0" });
-      this.note = made("span", {});
-      const button = { font: "inherit", marginLeft: "8px", cursor: "pointer", visibility: "hidden" };
-      this.all = made("button", button, "show all");
+      this.hint = made("span", { color: SOFT, fontSize: "12px" }, HINT);
+      this.all = made("button", { font: "inherit", fontSize: "12px", padding: "0 6px", cursor: "pointer" }, "show all");
       this.all.type = "button";
       this.all.addEventListener("click", () => this.whole());
-      this.foot.append(this.note, this.all);
+      this.top.append(this.name, this.hint, this.all);
       this.plot.setAttribute("role", "img");
       this.legend.setAttribute("role", "group");
       element.replaceChildren(this.top, this.plot, this.below, this.head, this.legend, this.foot);
@@ -124,9 +123,9 @@ const quadratChart = (() => {
         });
       };
       this.data = [chart.x.values, ...chart.series.map(values)];
-      this.top.textContent = chart.y.label;
+      this.name.textContent = chart.y.label;
       this.below.textContent = chart.x.label;
-      this.note.textContent = (chart.note ? `${chart.note}; ` : "") + HINT;
+      this.foot.textContent = chart.note;
       this.plot.setAttribute("aria-label", chart.label);
       this.legend.setAttribute("aria-label", chart.legend || "series");
     }
@@ -237,7 +236,10 @@ const quadratChart = (() => {
 
     // The range of y: values and intervals of all series that are shown, where one looks.
     tall(u) {
-      const [from, to] = u.series[0].idxs || [0, this.data[0].length - 1];
+      let [from, to] = u.series[0].idxs || [0, Infinity];
+      const beyond = to - from < 4 ? 1 : 0; // among few points lines come from, and go to, those out of sight
+      from = Math.max(0, from - beyond);
+      to = Math.min(this.data[0].length - 1, to + beyond);
       let low = Infinity, high = -Infinity;
       this.chart.series.forEach((series, place) => {
         if (this.hidden.has(series.name)) return;
@@ -365,6 +367,9 @@ const quadratChart = (() => {
     }
 
     entries() {
+      const longest = Math.max(0, ...this.chart.series.map((series) => series.name.length));
+      const wide = `min(${Math.min(30, 14 + longest * 0.45)}rem, 100%)`; // with room for a value and its interval
+      this.legend.style.gridTemplateColumns = `repeat(auto-fill, minmax(${wide}, 1fr))`;
       this.told = [];
       const marked = this.texts || this.chart.x.values.length <= MOST_MARKS;
       this.legend.replaceChildren(...this.chart.series.map((series, place) => {
@@ -438,7 +443,8 @@ const quadratChart = (() => {
       const { min, max } = u.scales.x;
       const [low, high] = this.window(-Infinity, Infinity);
       this.near = min > low || max < high;
-      this.all.style.visibility = this.near ? "visible" : "hidden";
+      this.all.style.display = this.near ? "" : "none";
+      this.hint.style.display = this.near ? "none" : "";
     }
 
     whole() {
