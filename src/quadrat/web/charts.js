@@ -25,6 +25,8 @@ const quadratChart = (() => {
   const INK = "#222222", SOFT = "#595959", GRID = "#E6E6E6";
   const FONT = "12px system-ui, sans-serif";
   const MOST_MARKS = 40; // with more numbers at the x axis a series is a line without marks
+  const SLANT = 35; // degrees
+  const RADIANS = (SLANT * Math.PI) / 180;
   const HINT = "drag to zoom, double-click to see all";
 
   // Colour, mark, hollow or filled, dashes: no two of the first 14 agree in colour and mark.
@@ -60,6 +62,8 @@ const quadratChart = (() => {
     return values.map((value) => value.toFixed(decimals));
   }
 
+  const short = (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text);
+
   // Ticks of a logarithmic axis: whole powers, and parts of them where there are few.
   function powers(low, high) {
     const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
@@ -87,9 +91,11 @@ const quadratChart = (() => {
     constructor(element, chart) {
       this.element = element;
       this.hidden = new Set();
-      this.width = 0;
-      const row = { display: "flex", justifyContent: "space-between", alignItems: "end", flexWrap: "wrap", gap: "0 12px" };
-      this.top = made("div", { ...row, color: INK, fontSize: "13px", margin: "0 0 2px" });
+      this.turn = 0; // uPlot draws a moment later, also when it has been taken away meanwhile
+      this.top = made("div", {
+        display: "flex", flexWrap: "wrap", justifyContent: "space-between", alignItems: "end", columnGap: "12px",
+        color: INK, fontSize: "13px", margin: "0 0 2px",
+      });
       this.name = made("span", {});
       this.plot = made("div", { width: "100%" });
       this.below = made("div", { color: INK, fontSize: "13px", textAlign: "center", margin: "2px 0 6px" });
@@ -132,6 +138,7 @@ const quadratChart = (() => {
 
     build() {
       if (this.uplot) this.uplot.destroy();
+      this.turn += 1;
       this.uplot = new uPlot(this.options(), this.data, this.plot);
       this.entries();
       this.tell(null);
@@ -152,9 +159,11 @@ const quadratChart = (() => {
           ...(this.texts ? { paths: () => null } : {}), // between words there is no line
         };
       });
+      const turn = this.turn;
+      const live = (does) => [(...given) => turn === this.turn && does(...given)];
       return {
         ...this.size(), series: [{}, ...series], axes: [this.across(axis), y], legend: { show: false },
-        padding: [8, 14, 0, 4], focus: { alpha: 1 },
+        padding: [8, 14, 0, (u) => this.margin(u)], focus: { alpha: 1 },
         scales: {
           x: { time: false, distr: log.x ? 3 : 1, range: (u, low, high) => this.window(low, high) },
           y: { distr: log.y ? 3 : 1, range: (u) => this.tall(u) },
@@ -163,10 +172,10 @@ const quadratChart = (() => {
           y: false, drag: { x: true, y: false }, points: { show: !this.texts, size: 7 },
         },
         hooks: {
-          drawAxes: [(u) => this.bands(u)],
-          drawSeries: [(u, at) => at && this.marks(u, at, marked)],
-          setCursor: [(u) => this.tell(u.cursor.idx)],
-          setScale: [(u, key) => key === "x" && this.zoomed(u)],
+          drawAxes: live((u) => this.bands(u)),
+          drawSeries: live((u, at) => at && this.marks(u, at, marked)),
+          setCursor: live((u) => this.tell(u.cursor.idx)),
+          setScale: live((u, key) => key === "x" && this.zoomed(u)),
         },
       };
     }
@@ -175,11 +184,8 @@ const quadratChart = (() => {
     across(axis) {
       const numbers = this.chart.x.values;
       const whole = numbers.every(Number.isInteger);
-      const texts = this.texts && this.texts.map((text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text));
-      const width = (u, text) => {
-        u.ctx.font = u.axes[0].font[0]; // in pixels of the canvas
-        return u.ctx.measureText(text).width;
-      };
+      const texts = this.texts && this.texts.map(short);
+      const width = (u, text) => this.wide(u, text) * uPlot.pxRatio;
       const fits = (u, shown, labels) => {
         const places = shown.map((one) => u.valToPos(one, "x", true));
         return places.every((one, at) => !at
@@ -203,26 +209,40 @@ const quadratChart = (() => {
         return found;
       };
       const written = (shown) => (this.log.x ? shown.map((value) => plain(value)) : together(shown));
-      const slanted = (labels) => texts && labels.join("").length * 7 + labels.length * 16 > this.size().width - 60;
       return {
         ...axis, splits, incrs: undefined, space: 60, filter: (u, shown) => shown,
         values: (u, shown) => (texts ? shown.map((at) => texts[at]) : written(shown)),
         grid: texts ? { show: false } : axis.grid,
-        rotate: (u, labels) => (slanted(labels) ? -35 : 0),
+        rotate: () => (this.slanted() ? SLANT : 0),
         size: (u, labels) => {
-          if (!labels || !slanted(labels)) return 27;
-          const longest = Math.max(...labels.map((label) => width(u, label))) / uPlot.pxRatio;
-          return Math.ceil(24 + longest * Math.sin((35 * Math.PI) / 180));
+          if (!labels || !this.slanted()) return 27;
+          return Math.ceil(24 + Math.max(...labels.map((label) => this.wide(u, label))) * Math.sin(RADIANS));
         },
       };
+    }
+
+    // The width of a text at an axis.
+    wide(u, text) {
+      u.ctx.font = u.axes[0].font[0]; // in pixels of the canvas
+      return u.ctx.measureText(text).width / uPlot.pxRatio;
+    }
+
+    // Whether words at the x axis are too long to lie side by side.
+    slanted() {
+      const letters = this.texts ? this.texts.map(short).join("").length : 0;
+      return letters > 0 && letters * 7 + this.texts.length * 16 > this.size().width - 60;
+    }
+
+    // Room on the left for the first of slanted words.
+    margin(u) {
+      return this.slanted() ? Math.max(4, this.wide(u, short(this.texts[0])) * Math.cos(RADIANS) - 20) : 4;
     }
 
     // As wide as the longest of the texts at the y axis.
     room(u, texts, at, cycle) {
       const axis = u.axes[at];
       if (cycle > 1) return axis._size;
-      u.ctx.font = axis.font[0];
-      const widths = (texts || []).map((text) => u.ctx.measureText(text).width / uPlot.pxRatio);
+      const widths = (texts || []).map((text) => this.wide(u, text));
       return Math.ceil(axis.ticks.size + axis.gap + Math.max(20, ...widths));
     }
 
@@ -374,8 +394,8 @@ const quadratChart = (() => {
       const marked = this.texts || this.chart.x.values.length <= MOST_MARKS;
       this.legend.replaceChildren(...this.chart.series.map((series, place) => {
         const entry = made("button", {
-          display: "flex", alignItems: "center", gap: "6px", width: "100%", minWidth: "0", padding: "1px 0", border: "0",
-          background: "none", font: "inherit", fontSize: "13px", color: INK, textAlign: "left", cursor: "pointer",
+          display: "flex", alignItems: "center", gap: "6px", width: "100%", minWidth: "0", padding: "1px 0",
+          border: "0", background: "none", font: "inherit", fontSize: "13px", color: INK, textAlign: "left", cursor: "pointer",
         });
         const cut = { overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", minWidth: "3em" };
         const name = made("span", cut);
@@ -471,6 +491,7 @@ const quadratChart = (() => {
     }
 
     destroy() {
+      this.turn += 1;
       this.watch.disconnect();
       this.uplot.destroy();
       this.element.replaceChildren();
