@@ -19,8 +19,10 @@ from quadrat.results.table import Table
 def drawn(rows: Sequence[dict[str, Any]], hue: str | None = None, **more: Any) -> Curves:
     """The curves of `acc` against `x`."""
     frame = pl.DataFrame([{"run": f"{place:032x}", **row} for place, row in enumerate(rows)], infer_schema_length=None)
-    params = tuple(name for name in frame.columns if name not in ("run", "acc"))
-    return curves(Table("st", "train", frame, params=params, metrics=("acc",), **more), "x", "acc", hue)
+    params = tuple(name for name in frame.columns if name not in ("run", "acc", *more.get("marks", ())))
+    return curves(
+        Table("st", "train", frame, params=params, metrics=("acc", *more.get("marks", ())), **more), "x", "acc", hue
+    )
 
 
 def grid(xs: Sequence[Any], hues: Sequence[Any] = ("a",), seeds: int = 3) -> list[dict[str, Any]]:
@@ -51,6 +53,17 @@ def test_what_is_no_number_is_null_and_single_runs_have_no_interval() -> None:
     rows = [{"x": 1, "acc": math.inf}, {"x": 2, "acc": math.nan}, {"x": 3, "acc": 0.5}]
     (series,) = chart(drawn(rows)).told()["series"]
     assert (series["name"], series["values"], series["low"]) == ("", (None, None, 0.5), None)
+
+
+def test_single_runs_are_dots_and_those_that_do_not_count_are_told() -> None:
+    rows = [{**row, "valid": row["seed"] != 2} for row in grid([0.5, 1.0], ["a", "b"])]
+    found = drawn(rows, "hue", marks=("valid",))
+    first, second = chart(found).series
+    assert [(at, round(value, 6), counts) for at, value, counts in first.dots] == [
+        (0, 0.01, True), (0, 0.11, True), (1, 1.01, True), (1, 1.11, True), (0, 0.21, False), (1, 1.21, False),
+    ]  # fmt: skip
+    assert len(second.dots) == 6
+    assert chart(found).note.endswith("; small dots: single runs; hollow dots: runs that do not count")
 
 
 def test_a_series_that_lacks_an_x_says_so() -> None:

@@ -57,5 +57,10 @@ for (const data of document.querySelectorAll("script[data-chart]")) {
   chart.className = "chart";
   data.parentElement.append(chart);
   data.parentElement.classList.add("drawn");
-  quadratChart(chart, JSON.parse(data.textContent));
+  try {
+    quadratChart(chart, JSON.parse(data.textContent));
+  } catch (error) {
+    data.parentElement.classList.remove("drawn");
+    console.error(error);
+  }
 }

@@ -173,7 +173,11 @@ const quadratChart = (() => {
         },
         hooks: {
           drawAxes: live((u) => this.bands(u)),
-          drawSeries: live((u, at) => at && this.marks(u, at, marked)),
+          drawSeries: live((u, at) => {
+            if (!at) return;
+            this.runs(u, at - 1);
+            this.marks(u, at, marked);
+          }),
           setCursor: live((u) => this.tell(u.cursor.idx)),
           setScale: live((u, key) => key === "x" && this.zoomed(u)),
         },
@@ -270,6 +274,11 @@ const quadratChart = (() => {
             low = Math.min(low, value);
             high = Math.max(high, value);
           }
+        }
+        for (const [at, value] of series.dots || []) {
+          if (at < from || at > to || (this.log.y && value <= 0)) continue;
+          low = Math.min(low, value);
+          high = Math.max(high, value);
         }
       });
       if (low > high) return this.log.y ? [0.1, 1] : [0, 1];
@@ -371,6 +380,22 @@ const quadratChart = (() => {
       }));
     }
 
+    // Single runs, a little to the right of their mean.
+    runs(u, place) {
+      const { colour } = look(place);
+      this.clipped(u, (ctx) => (this.chart.series[place].dots || []).forEach(([at, value, counts]) => {
+        if (this.log.y && value <= 0) return;
+        const x = u.valToPos(this.data[0][at], "x", true) + this.beside(u, place) + 5 * uPlot.pxRatio;
+        ctx.beginPath();
+        ctx.arc(x, u.valToPos(value, "y", true), 1.8 * uPlot.pxRatio, 0, 2 * Math.PI);
+        ctx.fillStyle = ctx.strokeStyle = colour;
+        ctx.lineWidth = 0.8 * uPlot.pxRatio;
+        ctx.globalAlpha = counts ? 0.55 : 1;
+        if (counts) ctx.fill();
+        else ctx.stroke();
+      }));
+    }
+
     mark(ctx, place, x, y, ratio) {
       const { colour, mark, hollow } = look(place);
       const size = 3.4 * ratio;
@@ -395,7 +420,8 @@ const quadratChart = (() => {
       this.legend.replaceChildren(...this.chart.series.map((series, place) => {
         const entry = made("button", {
           display: "flex", alignItems: "center", gap: "6px", width: "100%", minWidth: "0", padding: "1px 0",
-          border: "0", background: "none", font: "inherit", fontSize: "13px", color: INK, textAlign: "left", cursor: "pointer",
+          border: "0", background: "none", font: "inherit", fontSize: "13px", color: INK, textAlign: "left",
+          cursor: "pointer",
         });
         const cut = { overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap", minWidth: "3em" };
         const name = made("span", cut);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from quadrat.core.errors import BadInput
@@ -13,6 +13,8 @@ from quadrat.results.figures import lines, style
 from quadrat.results.human import exact
 
 Numbers = tuple[float | None, ...]
+Dots = tuple[tuple[int, float, bool], ...]
+_MOST_DOTS = 2000
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Series:
         name: what sets it apart; empty where it is the only one.
         values, low, high: numbers by x; intervals are None as a whole where no point has one.
         absent: the places of x at which the series has no row at all, as other series have: a line goes on over them.
+        dots: single runs where there are not too many: the place of x, the value, and whether the run counts.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Series:
     low: Numbers | None
     high: Numbers | None
     absent: tuple[int, ...]
+    dots: Dots = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def chart(drawn: Curves, label: str = "", *, log_y: bool = False, most: int | No
     for place, hue, mean, half in zip(places, *(points[name] for name in ("hue", "mean", "ci95")), strict=True):
         rows[hue][place] = mean, half
     values = _thinned(sorted(set(places)), most)
-    note = lines.caption([drawn], beside=False, bands=True).splitlines()[0]
+    dots = {} if axis.many else _dots(drawn, axis, {place: at for at, place in enumerate(values)})
     return Chart(
         label or f"{drawn.y} against {drawn.x}",
         Across(
@@ -106,10 +110,35 @@ def chart(drawn: Curves, label: str = "", *, log_y: bool = False, most: int | No
             tuple(exact(one) for one in axis.categories) if axis.categories else None, axis.logarithmic,
         ),
         Upright(drawn.y, _line(drawn.labels[drawn.y]), log_y),
-        tuple(_series(exact(hue) if drawn.hue else "", row, values) for hue, row in rows.items()),
+        tuple(
+            replace(_series(exact(hue) if drawn.hue else "", row, values), dots=tuple(dots.get(hue, ())))
+            for hue, row in rows.items()
+        ),
         _line(drawn.labels[drawn.hue]) if drawn.hue else "",
-        note.replace("band:", "bar:") if axis.categories else note,
+        _note(drawn, dots, words=bool(axis.categories)),
     )  # fmt: skip
+
+
+def _dots(drawn: Curves, axis: lines.XAxis, at: dict[float, int]) -> dict[Any, list[tuple[int, float, bool]]]:
+    """Single runs by series: those behind means, and those that do not count; none where they are very many."""
+    counting = drawn.single if drawn.points["n"].max() != 1 else drawn.single.clear()
+    found: dict[Any, list[tuple[int, float, bool]]] = {}
+    if len(counting) + len(drawn.left_out) > _MOST_DOTS:
+        return found
+    for frame, counts in ((counting, True), (drawn.left_out, False)):
+        for place, hue, value in zip(axis.at(frame["x"].to_list()), frame["hue"], frame["y"], strict=True):
+            if math.isfinite(value) and place in at:
+                found.setdefault(hue, []).append((at[place], value, counts))
+    return found
+
+
+def _note(drawn: Curves, dots: dict[Any, list[tuple[int, float, bool]]], *, words: bool) -> str:
+    """What the marks are."""
+    note = lines.caption([drawn], beside=False, bands=True).splitlines()[0]
+    kinds = {counts for row in dots.values() for _, _, counts in row}
+    small = "; small dots: single runs" if True in kinds else ""
+    hollow = "; hollow dots: runs that do not count" if False in kinds else ""
+    return (note.replace("band:", "bar:") if words else note) + small + hollow
 
 
 def _series(name: str, row: dict[float, tuple[float | None, float | None]], values: Sequence[float]) -> Series:
