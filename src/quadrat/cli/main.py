@@ -27,6 +27,7 @@ from quadrat.cli.sql import sql
 from quadrat.cli.status import status
 from quadrat.cli.studies import studies
 from quadrat.cli.submit import submit
+from quadrat.cli.ui import ui
 from quadrat.cli.upkeep import accept, gc, verify
 from quadrat.cli.usage import usage
 from quadrat.core.errors import QuadratError
@@ -47,7 +48,7 @@ VERBS: dict[str, tuple[Callable[..., None], ...]] = {
     "Run": (run, plan, status, dag, studies, new),
     "On a cluster": (submit, wait, cancel, usage, doctor),
     "With Snakemake": (snakefile, make),
-    "Count": (results, plot, report, sql, export),
+    "Count": (results, plot, report, ui, sql, export),
     "Look at runs": (show, path, logs, debug, note, quarantine),
     "Keep in order": (verify, gc, accept),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable
@@ -82,7 +81,8 @@ class Attempt:
         """Stage, read the upstreams, and make the run's handle; returns the upstream arguments."""
         bench, order = self._bench, self.order
         self.point: Point = self._task.point(pydantic_core.from_json(order.params))
-        staging = stage(bench.layout, order.id, bench.context.owner, secrets.token_hex(4))
+        nonce = bench.layout.nonce(bench.host, os.getpid())
+        staging = stage(bench.layout, order.id, bench.context.owner, nonce)
         self._staging = staging
         arguments = self._upstreams()
         report = bench.on_progress

@@ -26,6 +26,7 @@ from quadrat.execution.base import Batch, Context, Finished, Outcome, Progress
 from quadrat.execution.capture import whole_characters
 from quadrat.execution.devices import WHOLE, Visible, part
 from quadrat.execution.warm import Answer, Ready, fork_server, live_log, serve
+from quadrat.store import progress
 from quadrat.store.layout import Layout
 
 STILLBORN = 3
@@ -239,6 +240,7 @@ class PoolExecutor:
         member.pipe.close()
         with contextlib.suppress(OSError):
             member.log.unlink(missing_ok=True)
+        progress.forget(progress.path_of(member.log))
 
     # --- what they say -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -28,7 +27,9 @@ from quadrat.execution import preload, threads
 from quadrat.execution.base import Batch, Context, Outcome, Progress
 from quadrat.execution.capture import Capture
 from quadrat.execution.preload import PRELOAD_VARIABLE
+from quadrat.execution.provenance import host
 from quadrat.execution.worker import Worker
+from quadrat.store import progress
 from quadrat.store.layout import Layout
 
 
@@ -91,7 +92,7 @@ class _Server(ForkServerContext):
 
 def live_log(context: Context, pid: int) -> Path:
     """What a worker's current batch has printed."""
-    return Layout(Path(context.store)).live_logs(context.owner) / f"{socket.gethostname()}-{pid}.log"
+    return Layout(Path(context.store)).live_log(context.owner, f"{host()}-{pid}")
 
 
 def serve(pipe: Connection, context: Context, environment: dict[str, str]) -> None:
@@ -108,8 +109,9 @@ def serve(pipe: Connection, context: Context, environment: dict[str, str]) -> No
     signal.signal(signal.SIGUSR1, lambda number, frame: end_by(time.time() + context.grace))
     _end_with_parent()
     try:
-        capture = Capture(live_log(context, os.getpid()))
-        teller = _Teller(pipe)
+        log = live_log(context, os.getpid())
+        capture = Capture(log)
+        teller = _Teller(pipe, progress.path_of(log))
         worker = _start(context, capture, teller)
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the main process tells it)
         pipe.send(Ready(str(error) or type(error).__name__))
@@ -124,21 +126,34 @@ def serve(pipe: Connection, context: Context, environment: dict[str, str]) -> No
             return
         capture.begin()
         teller.task = batch.task
-        pipe.send(worker.execute(batch))
+        outcomes = worker.execute(batch)
+        teller.over()
+        pipe.send(outcomes)
 
 
 class _Teller:
-    """Tells the main process how far the run is, now and then."""
+    """Tells the main process, and whoever watches the store, how far the run is, now and then."""
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, path: Path) -> None:
         self.task = ""
         self._pipe = pipe
+        self._path = path
         self._last = 0.0
+        self._told = False
 
     def __call__(self, id: str, done: float, total: float | None, text: str) -> None:
         if time.monotonic() - self._last > TELL_SECONDS:
             self._last = time.monotonic()
-            self._pipe.send(Progress(id, self.task, done, total, text))
+            told = Progress(id, self.task, done, total, text)
+            self._pipe.send(told)
+            progress.tell(self._path, asdict(told))
+            self._told = True
+
+    def over(self) -> None:
+        """The batch is done: nothing is to be told any more."""
+        if self._told:
+            progress.forget(self._path)
+            self._told = False
 
 
 def _start(context: Context, capture: Capture, teller: _Teller) -> Worker:

@@ -15,11 +15,12 @@ from quadrat.results.tidy import Tidy, Upstream
 from quadrat.session import Session
 
 
-def planned(session: Session, task: str) -> Tidy:
-    """The table of the current plan, unfinished runs and all."""
-    # What a table is of does not depend on what would be run again.
-    session = replace(session, request=replace(session.request, only=None, to=task, rerun=("none",)))
-    plan = session.plan(write_index=session.store.exists)
+def planned(session: Session, task: str, plan: Plan | None = None) -> Tidy:
+    """The table of the current plan, unfinished runs and all; of a plan that is there already, where one is given."""
+    if plan is None:
+        # What a table is of does not depend on what would be run again.
+        session = replace(session, request=replace(session.request, only=None, to=task, rerun=("none",)))
+        plan = session.plan(write_index=session.store.exists)
     rows, chain = plan.chain_columns(task)
     one = plan.tasks[task]
     labels = [name[2:] for name in rows.columns if name.startswith("l:")]

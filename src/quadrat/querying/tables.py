@@ -35,7 +35,7 @@ def table(session: Session, task: str, *, all: bool = False, where: Sequence[str
     if task not in session.study.tasks:
         raise unknown("task", task, list(session.study.tasks))
     made = stored(session, task) if all else planned(session, task)
-    return _finished(_selected(session, made, where))
+    return finished(_selected(session, made, where))
 
 
 def frame(session: Session, task: str, *, all: bool = False, where: Sequence[str] = ()) -> pl.DataFrame:  # noqa: A002
@@ -97,8 +97,8 @@ def _parsed(value: Any, text: str) -> Any:
     return value
 
 
-def _finished(made: Table) -> Table:
-    """The finished runs, with a note on how many are not."""
+def finished(made: Table) -> Table:
+    """The finished runs of a table with the hidden column `@done`, with a note on how many are not."""
     import polars as pl
 
     missing = made.rows.filter(~pl.col("@done"))["run"].n_unique()

@@ -118,6 +118,19 @@ def short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 + 1 :]}"
 
 
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+
+
+def plain(text: str) -> str:
+    """What a program printed, for a page: without the codes of a terminal; other control characters as symbols.
+
+    Of a line that was written over (a progress bar, by a carriage return) the last state is kept.
+    """
+    lines = _ESCAPES.sub("", text).replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines).translate(_CONTROLS)
+
+
 def exact(value: Any) -> str:
     """A value as short as it can be without losing anything."""
     if value is None:

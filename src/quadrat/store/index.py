@@ -120,6 +120,22 @@ class Index:
         """A run's record."""
         return Record.from_json(self.raw(row))
 
+    def mentioning(self, text: bytes) -> list[int]:
+        """The rows whose `run.json` has some bytes in it, such as the id of a run that they read."""
+        found = {row for row, data in self.fresh.items() if text in data}
+        if self.mapped is not None:
+            starts, sizes = self.light["start"], self.light["size"]
+            order = np.argsort(starts, kind="stable")
+            order = order[~np.isin(order, list(self.fresh))] if self.fresh else order
+            ends = starts[order] + sizes[order]
+            at = self.mapped.find(text)
+            while at >= 0:
+                place = int(np.searchsorted(ends, at, side="right"))
+                if place < len(order) and starts[order[place]] <= at:
+                    found.add(int(order[place]))
+                at = self.mapped.find(text, at + len(text))
+        return sorted(found)
+
 
 def empty() -> Index:
     """The index of an empty store."""

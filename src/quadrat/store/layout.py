@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +63,23 @@ class Layout:
         return parts[1] if name.startswith(".") and len(parts) == 3 else None
 
     @staticmethod
+    def nonce(host: str, pid: int) -> str:
+        """What sets the attempts of an owner apart in the names of staging folders: the worker, and when it began."""
+        return f"{host}-{pid}-{time.time_ns():x}".replace("~", "-")
+
+    @staticmethod
+    def staging_maker(name: str) -> tuple[str, float]:
+        """Who makes an attempt ("host-pid") and since when (seconds since 1970), by its staging folder's name.
+
+        ("", 0.0) for a name that does not say it.
+        """
+        worker, _, began = name.rpartition("~")[2].rpartition("-")
+        try:
+            return worker, int(began, 16) / 1e9 if worker else 0.0
+        except ValueError:
+            return "", 0.0
+
+    @staticmethod
     def run_name(name: str) -> tuple[str, int] | None:
         """Id and attempt of a run's folder by its name, or None for another name."""
         id, _, attempt = name.partition(".")
@@ -113,6 +131,10 @@ class Layout:
     def live_logs(self, owner: str) -> Path:
         """The output of a process's workers while they are at it."""
         return self.home / "live" / owner
+
+    def live_log(self, owner: str, worker: str) -> Path:
+        """What the current batch of one of them ("host-pid") has printed."""
+        return self.live_logs(owner) / f"{worker}.log"
 
     @cached_property
     def environments(self) -> Path:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -100,6 +101,13 @@ class Lease:
             (self._layout.dead_leases / self.path.name).unlink(missing_ok=True)
 
 
+def is_gone(told: Mapping[str, object]) -> bool:
+    """Whether the process that a lease is of was on this machine and is no more; False where that cannot be told."""
+    if told.get("host") != socket.gethostname() or told.get("machine") != machine():
+        return False
+    return supervisor.process_start(int(str(told.get("pid", 0)))) != str(told.get("start"))
+
+
 def owner_alive(layout: Layout, name: str, told: dict[str, object]) -> bool:
     """Whether the owner of a lease is alive; one that is not is declared dead.
 
@@ -109,10 +117,7 @@ def owner_alive(layout: Layout, name: str, told: dict[str, object]) -> bool:
         told: what it says.
     """
     path = layout.leases / name
-    dead = False
-    if told.get("host") == socket.gethostname() and told.get("machine") == machine():
-        pid = int(str(told.get("pid", 0)))
-        dead = supervisor.process_start(pid) != str(told.get("start"))
+    dead = is_gone(told)
     try:
         age = _file_server_now(layout) - path.stat().st_mtime
     except FileNotFoundError:

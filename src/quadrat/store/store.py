@@ -281,7 +281,9 @@ class Store:
 
         name = digest(orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str)).hex()[:16]
         path = self.layout.plans / f"{name}.json"
-        if not path.exists():
+        try:
+            os.utime(path)  # the newest of a study's requests is the one that was run last
+        except OSError:
             self._replace(path, request)
         return name
 

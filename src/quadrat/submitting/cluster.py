@@ -63,13 +63,15 @@ class Cluster:
     Args:
         store: the store.
         queue: the user's jobs.
+        mend: write down the numbers of jobs that a killed `quadrat submit` could not; a reader does not.
     """
 
-    def __init__(self, store: Store, queue: list[Queued]) -> None:
+    def __init__(self, store: Store, queue: list[Queued], *, mend: bool = True) -> None:
         self._store = store
         self.submissions = submissions(store.layout)
         by_job = {one.comment: one.array for one in queue if one.comment.startswith("quadrat:")}
-        self._find_orphans(by_job)
+        if mend:
+            self._find_orphans(by_job)
         self._queued = {(one.array, place): one for one in queue for places in one.elements for place in places}
         self._jobs = {one.array for one in queue}
 
@@ -126,10 +128,10 @@ class Cluster:
         return found
 
 
-def open_cluster(store: Store) -> Cluster:
-    """The submissions of a store as they are now.
+def open_cluster(store: Store, *, mend: bool = True) -> Cluster:
+    """The submissions of a store as they are now; see `Cluster`.
 
     Raises:
         ClusterError: where SLURM does not answer.
     """
-    return Cluster(store, client.queue() if client.installed() else [])
+    return Cluster(store, client.queue() if client.installed() else [], mend=mend)

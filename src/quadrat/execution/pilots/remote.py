@@ -7,14 +7,13 @@ same code. A worker of Parsl's that is killed takes its task with it, has no tim
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quadrat.core.errors import BadInput
@@ -22,10 +21,10 @@ from quadrat.execution.base import Batch, Context, Finished, Outcome, Progress
 from quadrat.execution.devices import Visible, visible_devices
 from quadrat.execution.pilots.profile import BEGAN_VARIABLE
 from quadrat.execution.pool import PoolExecutor
+from quadrat.store import progress
 from quadrat.store.layout import Layout
 
 LOOK_SECONDS = 1.0
-SUFFIX = ".progress"
 
 _pool: PoolExecutor | None = None
 _owner = ""
@@ -72,20 +71,14 @@ def work(setting: Setting, batches: Sequence[Batch]) -> list[Answer]:
     Raises:
         BadInput: where the node has fewer devices than the profile says.
     """
-    context = setting.context
     pool = _ready(setting)
-    told = Layout(Path(context.store)).live_logs(context.owner) / f"{socket.gethostname()}-{os.getpid()}{SUFFIX}"
     answers: list[Answer] = []
     for batch in batches:
         pool.submit(replace(batch, devices=tuple(range(math.ceil(batch.gpus)))) if setting.gpus else batch)
         ended: list[Finished] = []
         while not ended:
             ended = pool.wait(LOOK_SECONDS)
-            if not ended:
-                _tell(told, pool.progress())
         answers += [Answer(one.batch.number, one.outcomes, one.lost, one.detail, one.log) for one in ended]
-    with contextlib.suppress(OSError):
-        told.unlink(missing_ok=True)
     return answers
 
 
@@ -120,15 +113,6 @@ def own_devices(visible: Visible, rank: int, workers: int, gpus: int) -> Visible
     return Visible(own, visible.variables)
 
 
-def _tell(path: Path, progress: Sequence[Progress]) -> None:
-    """Leave how far the run is where the sweep's process finds it."""
-    if progress:
-        partial = path.with_suffix(".partial")
-        with contextlib.suppress(OSError):
-            partial.write_text(json.dumps([asdict(one) for one in progress]), encoding="utf-8")
-            os.replace(partial, path)
-
-
 class Told:
     """How far the running runs are, as their workers tell.
 
@@ -147,10 +131,7 @@ class Told:
             return self._known
         self._last = time.monotonic()
         self._known = []
-        with contextlib.suppress(OSError):
-            for name in os.listdir(self._folder):
-                if name.endswith(SUFFIX):
-                    with contextlib.suppress(OSError, ValueError, TypeError):
-                        told = json.loads((self._folder / name).read_text(encoding="utf-8"))
-                        self._known += [Progress(**one) for one in told]
+        for told in progress.read(self._folder):
+            with contextlib.suppress(TypeError):
+                self._known.append(Progress(**told))
         return self._known

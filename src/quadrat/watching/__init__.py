@@ -1,0 +1,19 @@
+"""A sweep as it goes on, for pages and scripts: read from the store alone, whoever runs it; nothing is changed."""
+
+from quadrat.watching.comparing import comparison
+from quadrat.watching.rows import Asked, Page, page
+from quadrat.watching.runs import about, difference, log_of
+from quadrat.watching.watch import State, TaskState, Watch
+
+__all__ = [
+    "Asked",
+    "Page",
+    "State",
+    "TaskState",
+    "Watch",
+    "about",
+    "comparison",
+    "difference",
+    "log_of",
+    "page",
+]
