@@ -157,6 +157,39 @@ def view_outside(study: qd.Study) -> None:
     study.view(train, "../models/{id}", artifact="weights")
 
 
+class Drawn(qd.Result):
+    loss: float
+    picture: qd.File
+
+
+def section_of_no_artifact(study: qd.Study) -> None:
+    @study.task
+    def draw(params: P) -> Drawn: ...
+
+    study.section("Pictures", draw, "pictures")
+
+
+def section_of_a_metric(study: qd.Study) -> None:
+    @study.task
+    def draw(params: P) -> Drawn: ...
+
+    study.section("Losses", draw, "picture", "loss")
+
+
+def section_of_nothing(study: qd.Study) -> None:
+    @study.task
+    def draw(params: P) -> Drawn: ...
+
+    study.section("Pictures", draw)
+
+
+def section_without_title(study: qd.Study) -> None:
+    @study.task
+    def draw(params: P) -> Drawn: ...
+
+    study.section(" ", draw, "picture")
+
+
 DECLARATIONS: dict[Callable[[qd.Study], None], tuple[str, str | None]] = {
     two_of_one_name: ("two tasks of study 's' are called 'train'", "the other one is at "),
     circle: ("the tasks of study 's' go in a circle: a → b → c → a", None),
@@ -178,6 +211,10 @@ DECLARATIONS: dict[Callable[[qd.Study], None], tuple[str, str | None]] = {
     batch_of_no_task: ("train is no task of study 's'", "decorate it first"),
     view_of_no_artifact: ("unknown artifact 'weight'", "did you mean 'weights'?"),
     view_outside: ("view '../models/{id}' would lie outside the store", None),
+    section_of_no_artifact: ("unknown artifact 'pictures' of 'draw'", "did you mean 'picture'?"),
+    section_of_a_metric: ("unknown artifact 'loss' of 'draw'", "known: picture"),
+    section_of_nothing: ("section 'Pictures' shows no artifact", "artifacts of draw: picture"),
+    section_without_title: ("a section on 'draw' has no title", None),
 }
 # These are of the whole study: they have no one line.
 WITHOUT_PLACE = {circle, batch_of_no_task}

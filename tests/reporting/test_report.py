@@ -9,7 +9,6 @@ import json
 import re
 import shlex
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 
 import quadrat as qd
 from chain_cli import Cli
+from page import Page
 from quadrat.reporting import gather, render
 from quadrat.reporting.rendering import amount, duration
 from quadrat.running import How, run_plan
@@ -49,26 +49,6 @@ def fit(run: qd.Run, text: str = "a", rate: float = 0.1, seed: int = 0) -> Fitte
 '''
 DATA = {"type": "application/json", "data-chart": None}
 PARAMS = {"text": [HOSTILE, "b"], "rate": [0.1, 0.2, 9.0], "seed": [0, 1, 2]}
-
-
-class Page(HTMLParser):
-    """The tags, attributes and texts of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    def all(self, tag: str, attribute: str) -> list[str]:
-        """The values of an attribute of all tags of a name."""
-        return [value for name, values in self.tags if name == tag and (value := values.get(attribute)) is not None]
 
 
 @pytest.fixture(scope="module")

@@ -15,17 +15,23 @@ def report(
     overrides: OverridesArgument = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="A .html or .md; else STUDY_report.html in this folder."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="A .html, .pdf or .md; else STUDY_report.html in this folder."
+        ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="html or md; else what the file's suffix says.")
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="html, pdf (printed by Chromium) or md; else what the suffix says."
+        ),
     ] = None,
     store: StoreOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write what a sweep came to into one file: counts, cost, tables, figures, images, failures, provenance.
+    """Write what a sweep came to into one file: the study's sections, cost, tables, figures, failures, provenance.
 
     The file needs no network and no server; tables can be sorted and searched, and every number leads to its runs.
+    PDFs are printed by Chromium or Chrome: the one in $QUADRAT_CHROMIUM, else the one on the path.
 
     Examples:
       quadrat report mnist_fgsm -o report.html
@@ -39,4 +45,4 @@ def report(
     format_of(file, kind)  # a mistake is told before anything is drawn
     render(gather(session), file, kind)
     print(file)
-    say(f"{amount(file.stat().st_size)}: open it in a browser, or send it")
+    say(f"{amount(file.stat().st_size)}: open it, or send it")

@@ -29,6 +29,16 @@ class View:
     artifact: str
 
 
+@dataclass(frozen=True)
+class Section:
+    """A section of the report: artifacts of a task's runs under a title."""
+
+    title: str
+    task: str
+    artifacts: tuple[str, ...]
+    text: str = ""
+
+
 class Study:
     """A graph of tasks. Declare it at the top of a file, then decorate functions with `@study.task`.
 
@@ -73,6 +83,7 @@ class Study:
         self.tasks: dict[str, Task] = {}
         self.parts: dict[str, tuple[str, ...]] = {}
         self.views: list[View] = []
+        self.sections: list[Section] = []
         self.space_function: Callable[..., Mapping[str, Any]] | None = None
         caller = sys._getframe(1)
         self.module = str(caller.f_globals.get("__name__", "__main__"))
@@ -231,6 +242,36 @@ class Study:
         if template.startswith(("/", ".quadrat")) or ".." in Path(template).parts:
             raise DeclarationError(f"view '{template}' would lie outside the store", where=of.where)
         self.views.append(View(of.name, template, artifact))
+
+    def section(self, title: str, task: Callable[..., Any], *artifacts: str, text: str = "") -> None:
+        """Give the report (`quadrat report`) a section: artifacts of the runs of a task, in the order of declaration.
+
+        What an artifact becomes follows from its file: an image (png, jpg, webp, svg) is a figure, with the docstring
+        of its field as the caption; `.csv` is a table; `.md` is prose; a folder is the images in it.
+
+        Args:
+            title: the heading.
+            task: the task's function.
+            artifacts: fields of the task's result, in the order in which they are shown.
+            text: a line or two below the heading.
+
+        Raises:
+            DeclarationError: for a function that is no task, an artifact that the task does not give, no artifact, or
+                no title.
+        """
+        of = self._task_of(task)
+        caller = sys._getframe(1)
+        where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        if not title.strip():
+            raise DeclarationError(f"a section on '{of.name}' has no title", where=where)
+        if not artifacts:
+            hint = f"artifacts of {of.name}: {', '.join(of.artifacts) or 'none'}"
+            raise DeclarationError(f"section '{title}' shows no artifact", where=where, hint=hint)
+        for name in artifacts:
+            if of.signature.result is not None and name not in of.artifacts:
+                error = unknown("artifact", name, list(of.artifacts), where=where)
+                raise DeclarationError(f"{error.message} of '{of.name}'", where=where, hint=error.hint)
+        self.sections.append(Section(title.strip(), of.name, artifacts, text))
 
     def check(self, task: Callable[..., Any]) -> Callable[[F], F]:
         """Give a task a check that is made before anything runs or is written.

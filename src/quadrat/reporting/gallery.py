@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from quadrat.reporting import images
 from quadrat.results.human import exact
 from quadrat.results.table import RUN, Table
 from quadrat.store.store import Store
 
-KINDS = (".png", ".jpg", ".jpeg", ".webp")
-_WIDTH = 480
 _MOST = 60
-_LARGEST = 40_000_000
-"""Pixels: what is larger is not opened."""
 
 
 @dataclass(frozen=True)
@@ -31,43 +25,38 @@ class Picture:
     path: str
 
 
-def pictures(store: Store, records: Sequence[Mapping[str, Any]], made: Table) -> list[Picture]:
-    """The images among the artifacts of a task's runs, at most 60, spread over the runs."""
+def pictures(
+    store: Store, records: Sequence[Mapping[str, Any]], made: Table, without: Collection[str] = ()
+) -> list[Picture]:
+    """The images among the artifacts of a task's runs, at most 60, spread over the runs.
+
+    Args:
+        store: where the runs are.
+        records: of the runs.
+        made: their table.
+        without: artifacts that are shown elsewhere.
+    """
     wanted = [
         (name, raw, artifact["path"])
         for raw in records
         for name, artifact in raw.get("artifacts", {}).items()
-        if str(artifact["path"]).lower().endswith(KINDS)
+        if name not in without and str(artifact["path"]).lower().endswith(images.KINDS)
     ]
     step = -(-len(wanted) // _MOST) or 1
-    rows = {row[RUN]: row for row in made.rows.iter_rows(named=True)}
-    varying = made.varying()
+    apart = told(made)
     found = []
     for name, raw, path in wanted[::step]:
         file = store.layout.run(raw["id"], raw["attempt"]) / path
-        address = _small(file)
+        address = images.small(file)
         if address:
-            row = rows.get(raw["id"], {})
-            told = ", ".join(f"{one}={exact(row[one])}" for one in varying if row.get(one) is not None)
-            found.append(Picture(name, raw["id"], told, address, str(file)))
+            found.append(Picture(name, raw["id"], apart.get(raw["id"], ""), address, str(file)))
     return found
 
 
-def _small(file: Path) -> str | None:
-    """A copy of at most 480 pixels in width, as a data address; None for what cannot be opened."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        return None
-    try:
-        with Image.open(file) as opened:
-            if opened.width * opened.height > _LARGEST:
-                return None
-            small = opened.convert("RGBA" if opened.mode in ("P", "LA", "RGBA") else "RGB")
-    except (OSError, UnidentifiedImageError, ValueError):
-        return None
-    if small.width > _WIDTH:
-        small = small.resize((_WIDTH, max(1, round(small.height * _WIDTH / small.width))), Image.Resampling.LANCZOS)
-    kept = io.BytesIO()
-    small.save(kept, "WEBP", quality=82)
-    return f"data:image/webp;base64,{base64.b64encode(kept.getvalue()).decode()}"
+def told(made: Table) -> dict[str, str]:
+    """What sets each run of a task apart from the others, by its id: `lr=0.1, seed=2`."""
+    varying = made.varying()
+    return {
+        row[RUN]: ", ".join(f"{name}={exact(row[name])}" for name in varying if row.get(name) is not None)
+        for row in made.rows.iter_rows(named=True)
+    }

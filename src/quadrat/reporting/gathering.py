@@ -18,6 +18,7 @@ from quadrat.plan.plan import Plan, Reason, TaskPlan
 from quadrat.querying import averaged, table
 from quadrat.querying.logged import logged_by
 from quadrat.reporting.gallery import Picture, pictures
+from quadrat.reporting.sections import Section, sections
 from quadrat.results.curves import seeds_of
 from quadrat.results.figures.automatic import Graph, graphs, learning
 from quadrat.results.human import Shown, exact, shown
@@ -65,7 +66,7 @@ class Part:
         shown, ids, commands: its table, and for each row the run and the command that makes it.
         averages: the same over seeds.
         graphs: figures of its metrics, and of what its runs logged.
-        pictures: images that its runs made.
+        pictures: images that its runs made and that no section shows.
         notes: what a reader has to know.
     """
 
@@ -109,6 +110,7 @@ class Report:
         parts: the tasks, upstreams first.
         failures: those of the plan, by cause; and how many there are.
         provenance: where it ran.
+        sections: what the study itself tells of its sweep.
     """
 
     study: str
@@ -119,6 +121,7 @@ class Report:
     parts: list[Part]
     failures: list[tuple[int, Failure]]
     provenance: Provenance
+    sections: list[Section]
 
 
 def gather(session: Session) -> Report:
@@ -133,12 +136,13 @@ def gather(session: Session) -> Report:
         hint = f"run it: quadrat run {session.study.name}"
         raise BadInput(f"no run of '{session.study.name}' is finished, of those that are asked for", hint=hint)
     active = [one for one in plan.tasks.values() if one.active]
-    parts = [_part(session, plan, one) for one in active]
+    own = sections(session, plan)
+    parts = [_part(session, plan, one, own.artifacts.get(one.task.name, set())) for one in active]
     command = shlex.join(["quadrat", "run", _spelled(session), *session.request.overrides])
     total = {key: counts[key] for key in ("runs", "finished", "to_run", "failed", "outdated")}
     return Report(
         session.study.name, str(session.store.root), command, time.time(), total, parts, _failures(session, active),
-        _provenance(session, active),
+        _provenance(session, active), own.sections,
     )  # fmt: skip
 
 
@@ -147,8 +151,8 @@ def _spelled(session: Session) -> str:
     return ref.target.rpartition("/")[2] if ref.kind == "file" else session.study.name
 
 
-def _part(session: Session, plan: Plan, one: TaskPlan) -> Part:
-    """What is to be said of one task."""
+def _part(session: Session, plan: Plan, one: TaskPlan, elsewhere: set[str]) -> Part:
+    """What is to be said of one task; artifacts that are shown elsewhere are not among its images."""
     part = Part(one.task.name, (one.task.function.__doc__ or "").strip().partition("\n\n")[0], one.counts())
     records = [orjson.loads(session.store.index.raw(row)) for row in one.found[one.found >= 0].tolist()]
     for raw in records:
@@ -174,7 +178,7 @@ def _part(session: Session, plan: Plan, one: TaskPlan) -> Part:
     learned, note = learning(made, lambda of: logged_by(session, of))
     part.graphs += learned
     part.notes += [note] if note else []
-    part.pictures = pictures(session.store, records, made)
+    part.pictures = pictures(session.store, records, made, elsewhere)
     return part
 
 

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no network, or as Markdown."""
+"""A report as one HTML file that needs no network, as PDF, or as Markdown."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from quadrat.core.errors import BadInput, unknown
+from quadrat.reporting import markdown, printing
 from quadrat.reporting.gathering import Report
 from quadrat.results import human
 from quadrat.web import asset
 
 HERE = Path(__file__).parent
-FORMATS = ("html", "md")
+FORMATS = ("html", "pdf", "md")
+_SHEETS = ("report.css", "sections.css", "print.css")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -26,15 +28,17 @@ def render(report: Report, output: Path, kind: str | None = None) -> None:
     Args:
         report: what it says.
         output: a file.
-        kind: "html" or "md"; what the file's suffix says where it is not said.
+        kind: "html", "pdf" (printed by Chromium) or "md"; what the file's suffix says where it is not said.
 
     Raises:
-        BadInput: for another format, or a file that cannot be written.
+        BadInput: for another format, a file that cannot be written, or a PDF without a Chromium.
     """
-    text = _html(report) if format_of(output, kind) == "html" else _markdown(report)
+    form = format_of(output, kind)
+    text = _markdown(report, output.resolve().parent) if form == "md" else _html(report)
+    content = printing.pdf(text) if form == "pdf" else text.encode()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(content)
     except OSError as error:
         raise BadInput(f"'{output}' cannot be written: {error.strerror}") from None
 
@@ -43,28 +47,47 @@ def format_of(output: Path, kind: str | None = None) -> str:
     """The format that a file will have.
 
     Raises:
-        BadInput: for one that there is not.
+        BadInput: for one that there is not, or that cannot be made on this machine.
     """
     found = kind or output.suffix.lower().removeprefix(".") or "html"
     if found not in FORMATS:
         raise unknown("format of a report", found, FORMATS, where="--format" if kind else str(output))
+    if found == "pdf":
+        printing.browser()
     return found
 
 
 def _html(report: Report) -> str:
     scripts = [(HERE / "report.js").read_text(encoding="utf-8")]
-    sheet = (HERE / "report.css").read_text(encoding="utf-8")
+    sheet = "".join((HERE / name).read_text(encoding="utf-8") for name in _SHEETS)
     if any(graph.chart for part in report.parts for graph in part.graphs):
         scripts = [asset("vendor/uPlot.iife.min.js"), asset("charts.js"), *scripts]
         sheet += asset("vendor/uPlot.min.css")
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    return _environment(autoescape=True).get_template("report.html.j2").render(
-        report=report, scripts=list(map(Markup, scripts)), digests=digests, sheet=Markup(sheet)
+    made = _environment(autoescape=True)
+    made.filters["prose"] = _prose
+    linked = {id for part in report.parts for id in part.ids}
+    return made.get_template("report.html.j2").render(
+        report=report, scripts=list(map(Markup, scripts)), digests=digests, sheet=Markup(sheet), linked=linked
     )  # fmt: skip
 
 
-def _markdown(report: Report) -> str:
-    return _environment(autoescape=False).get_template("report.md.j2").render(report=report)
+def _prose(prose: markdown.Prose, level: int, prefix: str, title: str) -> Markup:
+    return Markup(markdown.html(prose, level=level, prefix=prefix, title=title))
+
+
+def _markdown(report: Report, folder: Path) -> str:
+    """The report as Markdown that lies in a folder."""
+
+    def place(path: Path) -> str:
+        return markdown.path_from(folder, path)
+
+    def prose(text: markdown.Prose, level: int, title: str) -> str:
+        return markdown.moved(text, level=level, start=folder, title=title)
+
+    made = _environment(autoescape=False)
+    made.filters |= {"place": place, "prose": prose}
+    return made.get_template("report.md.j2").render(report=report)
 
 
 def _environment(*, autoescape: bool) -> Environment:

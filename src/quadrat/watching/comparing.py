@@ -34,7 +34,10 @@ def comparison(watch: Watch, task: str, x: str = "", y: str = "", hue: str = "")
     told: dict[str, Any] = {"axes": varying, "metrics": numbers, "x": x, "y": y, "hue": hue, "chart": None, "why": ""}
     own = [name for name in numbers if name not in made.units]
     told["y"] = y or next(iter(own or numbers), "")
-    told["x"] = x or next(iter(sorted(varying, key=lambda name: (not made.rows.schema[name].is_numeric(), -made.rows[name].n_unique()))), "")
+    told["x"] = x or next(
+        iter(sorted(varying, key=lambda name: (not made.rows.schema[name].is_numeric(), -made.rows[name].n_unique()))),
+        "",
+    )
     if not told["y"] or not told["x"]:
         told["why"] = "no metric of a finished run to show" if not told["y"] else "no parameter varies"
         return told
