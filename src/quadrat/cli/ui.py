@@ -13,7 +13,9 @@ from quadrat.cli.common import ConfigOption, JsonOption, StoreOption, make_sessi
 from quadrat.cli.completion import complete_study
 
 if TYPE_CHECKING:
+    from quadrat.serving import Address
     from quadrat.session import Session
+    from quadrat.store.store import Store
 
 
 def ui(
@@ -56,27 +58,28 @@ def ui(
     from quadrat.store.store import Store
 
     try:
-        from quadrat.serving import Address, Sources, serve
+        from quadrat.serving import Sources, serve
     except ModuleNotFoundError as error:
         raise BadInput(f"the live page needs {error.name}", hint="pip install 'quadrat[ui]'") from None
-
     sessions = [make_session(name, overrides, store=store, config=config) for name, overrides in _asked(studies or ())]
     _all_in_one_store(sessions)
     sources = Sources(sessions[0].store if sessions else Store(store_path(store)), sessions)
 
-    def told(address: Address) -> None:
-        if as_json:
-            print(json.dumps({"url": address.url, "port": address.port}), flush=True)
-        else:
-            print(address.url, flush=True)
-            say(f"the store is {sources.store.root}; Ctrl-C ends the page, and nothing else")
-            say(f"from another machine: ssh -L {address.port}:localhost:{address.port} {socket.gethostname()}")
-        if browser:
-            import webbrowser
+    serve(sources, lambda address: _tell(address, sources.store, browser=browser, as_json=as_json), port)
 
-            webbrowser.open(address.url)
 
-    serve(sources, told, port)
+def _tell(address: Address, store: Store, *, browser: bool, as_json: bool) -> None:
+    """Say where the page is."""
+    if as_json:
+        print(json.dumps({"url": address.url, "port": address.port}), flush=True)
+    else:
+        print(address.url, flush=True)
+        say(f"the store is {store.root}; Ctrl-C ends the page, and nothing else")
+        say(f"from another machine: ssh -L {address.port}:localhost:{address.port} {socket.gethostname()}")
+    if browser:
+        import webbrowser
+
+        webbrowser.open(address.url)
 
 
 def _asked(words: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -60,7 +60,9 @@ def artifact(found: Found, name: str, inside: str = "") -> Response:
     if path.is_dir():
         import orjson
 
-        names = sorted(str(one.relative_to(path)) for one in path.rglob("*") if one.is_file())[:_MOST_LISTED]
+        names = sorted(str(one.relative_to(path)) for one in path.rglob("*") if one.is_file() and not one.is_symlink())[
+            :_MOST_LISTED
+        ]
         return Response(orjson.dumps(names), media_type="application/json")
     headers = {"Content-Security-Policy": _SANDBOX}
     kind = path.suffix.lower()

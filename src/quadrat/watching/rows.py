@@ -24,6 +24,7 @@ MOST_ROWS = 500
 _LONGEST = 200
 """Letters of a cell; the page of the run has them all."""
 _STATE, _SECONDS, _STARTED = f"{HIDDEN}state", f"{HIDDEN}seconds", f"{HIDDEN}started"
+_TIMES = (_SECONDS, _STARTED)
 _OWN = {_STATE: "state", _SECONDS: "seconds", _STARTED: "started"}
 _CONDITION = re.compile(r"\s*(<=|>=|!=|=|<|>)?\s*(.*?)\s*", re.DOTALL)
 
@@ -84,7 +85,7 @@ def page(watch: Watch, task: str, asked: Asked) -> Page:
         column = _known(made, known, name)
         rows = rows.filter(condition(column, rows.schema[column], text))
     for word in asked.words.lower().split():
-        texts = [pl.col(hidden).cast(pl.String).str.to_lowercase() for hidden in names]
+        texts = [pl.col(hidden).cast(pl.String).str.to_lowercase() for hidden in names if hidden not in _TIMES]
         rows = rows.filter(pl.any_horizontal(one.str.contains(word, literal=True) for one in texts))
     if asked.sort:
         order = [_known(made, known, name) for name, _ in asked.sort]
@@ -181,7 +182,7 @@ def _columns(made: Table, names: Sequence[str]) -> list[dict[str, Any]]:
             {
                 "name": taken[-1],
                 "kind": kinds[name],
-                "number": name in (_SECONDS, _STARTED) or (not own and made.rows.schema[name].is_numeric()),
+                "number": name in _TIMES or (not own and made.rows.schema[name].is_numeric()),
                 "text": plain(made.texts.get(name, ""))[:_LONGEST],
                 "same": kinds[name] == "param" and len(made.rows) > 1 and made.rows[name].n_unique() == 1,
             }
