@@ -14,20 +14,25 @@ export async function runs({ study, place, rest }) {
   const words = h("input", { type: "search", id: "words" });
   const found = h("span", { class: "soft", id: "matching", role: "status" });
   const same = h("p", { class: "soft" }), element = h("div", { id: "runs" });
+  const pager = h("div", { class: "tabulator-footer", id: "pages" }); // outside of the grid, which may hold rows only
   place.append(h("div", { class: "controls" }, h("label", {}, "Task ", choice), h("label", {}, "With the words ", words), found),
     h("p", { class: "soft" }, "Below a heading: ", h("code", {}, "0.1"), ", ", h("code", {}, "1,2,3"), ", ", h("code", {}, "<0.5"), ", ", h("code", {}, "!=a"),
-      ". A click on a heading sorts, with Shift by several."), same, element);
+      ". A click on a heading sorts, with Shift by several."), same, element, h("div", { class: "tabulator pages" }, pager));
   const first = await ask(api(study, "tasks", task, "rows"), [["count", "0"]]);
   const constant = first.columns.filter((one) => one.same);
   if (constant.length && first.rows.length) same.textContent = `Same in every row: ${constant.map((one) => `${one.name}=${number(first.rows[0][one.name])}`).join(", ")}`;
-  const grid = build({ study, task, element, words, found, columns: first.columns.filter((one) => !one.same) });
+  const grid = build({ study, task, element, pager, words, found, columns: first.columns.filter((one) => !one.same) });
   return keep(grid, told.version, words);
 }
 
 // Ask for the rows again when something has happened, and when other words are looked for.
 function keep(grid, version, words) {
   let due = 0, timer = null, ready = false, closed = false;
-  grid.on("tableBuilt", () => { ready = true; });
+  grid.on("tableBuilt", () => {
+    ready = true;
+    // A grid holds rows, as readers of screens know it: what scrolls them is no place to stop at.
+    grid.element.querySelector(".tabulator-tableholder").removeAttribute("tabindex");
+  });
   const again = () => { if (ready && !closed && !editing()) grid.replaceData(); };
   const editing = () => document.activeElement instanceof HTMLInputElement && document.activeElement.closest(".tabulator-header") !== null;
   words.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => { if (ready) grid.setPage(1); }, 200); });
@@ -46,13 +51,13 @@ function keep(grid, version, words) {
   };
 }
 
-function build({ study, task, element, words, found, columns }) {
+function build({ study, task, element, pager, words, found, columns }) {
   return new Tabulator(element, {
     columns: columns.map((one) => column(study, one)),
     nestedFieldSeparator: false, // names with dots are no paths
     layout: "fitDataFill",
     placeholder: "No run passes.",
-    pagination: true, paginationMode: "remote", paginationSize: ROWS, paginationSizeSelector: [20, 50, 100, 500],
+    pagination: true, paginationElement: pager, paginationMode: "remote", paginationSize: ROWS, paginationSizeSelector: [20, 50, 100, 500],
     sortMode: "remote", filterMode: "remote", headerFilterLiveFilterDelay: 300, columnDefaults: { headerSortTristate: true },
     ajaxURL: api(study, "tasks", task, "rows"),
     ajaxRequestFunc: async (url, config, given) => {
