@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from quadrat.store.index import Index
 
+_PAGES = 500
+"""After so many records the memory that they are mapped to is let go."""
 _KEPT = ("params", "chain", "inputs")
 
 
@@ -49,21 +52,25 @@ def read_runs(index: Index, rows: NDArray[np.int64], declared: Sequence[str] = (
         records: keep params, chain and inputs, too.
     """
     found = Runs(rows)
-    metrics: list[dict[str, Any]] = []
+    found.metrics = {name: [None] * len(rows) for name in declared}
     environments: list[str] = []
-    for row in rows.tolist():
+    for place, row in enumerate(rows.tolist()):
         raw = orjson.loads(index.raw(row))
         values = raw["metrics"]
         if "nonfinite" in raw:
             values |= {name: float(text) for name, text in raw["nonfinite"].items()}
-        metrics.append(values)
+        for name, value in values.items():
+            if name not in found.metrics:
+                found.metrics[name] = [None] * len(rows)
+            found.metrics[name][place] = value
         found.version.append(raw.get("version", 0))
-        environments.append(raw.get("environment", ""))
+        environments.append(sys.intern(raw.get("environment", "")))
         found.dropped.append(raw.get("dropped", 0))
         if records:
             found.records.append({key: raw.get(key) or {} for key in _KEPT})
-    names = dict.fromkeys(declared) | dict.fromkeys(name for values in metrics for name in values)
-    found.metrics = {name: [values.get(name) for values in metrics] for name in names}
+        if place % _PAGES == _PAGES - 1:
+            index.let_go()
+    index.let_go()
     found.versions, found.environments = Counter(found.version), Counter(environments)
     places, counts = np.unique(index.light["code"][rows], return_counts=True)
     for place, count in zip(places.tolist(), counts.tolist(), strict=True):

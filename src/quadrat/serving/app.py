@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
-from sse_starlette.sse import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from quadrat.core.errors import BadInput, QuadratError, unknown
@@ -31,13 +30,16 @@ _MOST_IDS = 50
 Answer = Callable[[Watch, Request], Any]
 
 
-def make_app(sources: Sources, token: str, *, cookie: str = "quadrat") -> Starlette:
+def make_app(
+    sources: Sources, token: str, *, cookie: str = "quadrat", is_over: Callable[[], bool] = lambda: False
+) -> Starlette:
     """The application, for a server.
 
     Args:
         sources: what is shown.
         token: what readers must know.
         cookie: the name under which their browsers keep it.
+        is_over: whether the server is to end: streams of events end then.
     """
 
     def watch_of(request: Request) -> Watch:
@@ -58,7 +60,7 @@ def make_app(sources: Sources, token: str, *, cookie: str = "quadrat") -> Starle
         return Response(svg(watch_of(request).look().plan), media_type="image/svg+xml")
 
     def events(request: Request) -> Response:
-        return EventSourceResponse(_events(watch_of(request), request), ping=15)
+        return StreamingResponse(_events(watch_of(request), is_over), media_type="text/event-stream")
 
     def file(request: Request) -> Response:
         found = find(watch_of(request), _id(request))
@@ -120,16 +122,16 @@ def _id(request: Request) -> str:
     return text
 
 
-async def _events(watch: Watch, request: Request) -> AsyncIterator[dict[str, str]]:
-    """The state of a sweep, whenever it has changed; looks are shared among all readers."""
+async def _events(watch: Watch, is_over: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """The state of a sweep, whenever it has changed, as server-sent events; looks are shared among all readers."""
     last: bytes | None = None
-    while not await request.is_disconnected():
+    while not is_over():
         told = (await run_in_threadpool(watch.look)).state.told()
         at = told.pop("at")
         now = orjson.dumps(told, default=str)
         if now != last:
             last = now
-            yield {"data": orjson.dumps(told | {"at": at}, default=str).decode()}
+            yield b"data: " + orjson.dumps(told | {"at": at}, default=str) + b"\n\n"
         await asyncio.sleep(EVENT_SECONDS)
 
 

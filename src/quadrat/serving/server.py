@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 PORT = 8724
 _TRIES = 20
 _TOKEN_BYTES = 24
-_SHUTDOWN_SECONDS = 1
+_SHUTDOWN_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,17 @@ def serve(sources: Sources, told: Callable[[Address], None], port: int | None = 
     listener = _listen(port)
     number = listener.getsockname()[1]
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    config = uvicorn.Config(
-        make_app(sources, token, cookie=f"quadrat-{number}"), log_level="warning", access_log=False, lifespan="off",
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS, server_header=False,
+    app = make_app(sources, token, cookie=f"quadrat-{number}", is_over=lambda: server.should_exit)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
     )  # fmt: skip
     threading.Thread(target=_look_ahead, args=[sources], daemon=True, name="quadrat-first-look").start()
     told(Address(number, f"http://{LOOPBACK}:{number}/?token={token}"))
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 def _look_ahead(sources: Sources) -> None:

@@ -134,7 +134,13 @@ class Index:
                 if place < len(order) and starts[order[place]] <= at:
                     found.add(int(order[place]))
                 at = self.mapped.find(text, at + len(text))
+            self.let_go()
         return sorted(found)
+
+    def let_go(self) -> None:
+        """Let go of the pages of the pack that were read, which count as this process's memory; the system has them."""
+        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def empty() -> Index:

@@ -76,8 +76,8 @@ def page(watch: Watch, task: str, asked: Asked) -> Page:
     """
     import polars as pl
 
-    made = watch.table(task)
-    rows, names = _frame(watch.look(), made)
+    made, rows = watch.frame(task, _frame)
+    names = [RUN, _STATE, *made.axes, *made.metrics, *_TIMES]
     columns = _columns(made, names)
     known = {one["name"]: hidden for one, hidden in zip(columns, names, strict=True)}
     total = len(rows)
@@ -147,8 +147,8 @@ def _number(column: str, text: str) -> float:
         raise BadInput(f"'{text.strip()}' is no number, and '{name}' is", hint="write 0.1, 1,2,3, <0.5, !=2") from None
 
 
-def _frame(look: Look, made: Table) -> tuple[pl.DataFrame, list[str]]:
-    """The table with state, seconds and start; and which of its columns are shown."""
+def _frame(look: Look, made: Table) -> pl.DataFrame:
+    """The table with state, seconds and start."""
     import polars as pl
 
     plan = look.plan.tasks[made.task]
@@ -165,8 +165,7 @@ def _frame(look: Look, made: Table) -> tuple[pl.DataFrame, list[str]]:
             _STARTED: pl.Series(started).fill_nan(None),
         }
     )
-    rows = made.rows.join(states, on=RUN, how="left", maintain_order="left")
-    return rows, [RUN, _STATE, *made.axes, *made.metrics, _SECONDS, _STARTED]
+    return made.rows.join(states, on=RUN, how="left", maintain_order="left")
 
 
 def _columns(made: Table, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from quadrat.session import Session
 from quadrat.store.index import Index, empty
 from quadrat.store.working import Making, Owner, at_work
 from quadrat.watching.cluster import Queue
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LOOK_SECONDS = 1.0
 COST_FACTOR = 10.0
@@ -162,6 +165,7 @@ class Watch:
         self._last: Look | None = None
         self._next = 0.0
         self._tables: dict[str, tuple[int, float, Table]] = {}
+        self._frames: dict[str, tuple[int, Table, pl.DataFrame]] = {}
         self._queue = Queue()
 
     def look(self) -> Look:
@@ -192,6 +196,19 @@ class Watch:
             cost = time.monotonic() - before
             self._tables[task] = (look.state.version, time.monotonic() + COST_FACTOR * cost, made)
             return made
+
+    def frame(self, task: str, make: Callable[[Look, Table], pl.DataFrame]) -> tuple[Table, pl.DataFrame]:
+        """The table of a task, and what was made of it and of the state of its runs: anew when either has changed.
+
+        Raises:
+            BadInput: for a task that the plan does not have.
+        """
+        with self._lock:
+            made, look = self.table(task), self.look()
+            known = self._frames.get(task)
+            if known is None or known[0] != look.state.version or known[1] is not made:
+                known = self._frames[task] = (look.state.version, made, make(look, made))
+            return made, known[2]
 
     def _look(self, last: Look | None) -> Look:
         session = self.session

@@ -6,7 +6,8 @@ const ROWS = 50;
 const AGAIN_SECONDS = 3;
 
 export async function runs({ study, place, rest }) {
-  const told = await ask(api(study, "state"));
+  const rows = (task) => ask(api(study, "tasks", task, "rows"), [["count", "0"]]);
+  const [told, known] = await Promise.all([ask(api(study, "state")), rest[0] ? rows(rest[0]) : null]);
   const names = told.tasks.map((one) => one.task);
   const task = names.includes(rest[0]) ? rest[0] : names[names.length - 1];
   const choice = h("select", {}, ...names.map((one) => h("option", { value: one, selected: one === task }, one)));
@@ -18,7 +19,7 @@ export async function runs({ study, place, rest }) {
   place.append(h("div", { class: "controls" }, h("label", {}, "Task ", choice), h("label", {}, "With the words ", words), found),
     h("p", { class: "soft" }, "Below a heading: ", h("code", {}, "0.1"), ", ", h("code", {}, "1,2,3"), ", ", h("code", {}, "<0.5"), ", ", h("code", {}, "!=a"),
       ". A click on a heading sorts, with Shift by several."), same, element, h("div", { class: "tabulator pages" }, pager));
-  const first = await ask(api(study, "tasks", task, "rows"), [["count", "0"]]);
+  const first = known && task === rest[0] ? known : await rows(task);
   const constant = first.columns.filter((one) => one.same);
   if (constant.length && first.rows.length) same.textContent = `Same in every row: ${constant.map((one) => `${one.name}=${number(first.rows[0][one.name])}`).join(", ")}`;
   const grid = build({ study, task, element, pager, words, found, columns: first.columns.filter((one) => !one.same) });
