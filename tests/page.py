@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -24,3 +25,9 @@ class Page(HTMLParser):
     def all(self, tag: str, attribute: str) -> list[str]:
         """The values of an attribute of all tags of a name."""
         return [value for name, values in self.tags if name == tag and (value := values.get(attribute)) is not None]
+
+
+def sections(text: str) -> dict[str, str]:
+    """The markup of each section that a study puts into a report, by its title."""
+    found = re.findall(r"<section>.*?</section>", text, re.DOTALL)
+    return {part.partition("</h2>")[0].rpartition(">")[2]: part for part in found}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import quadrat as qd
-from page import Page
+from page import Page, sections
 from quadrat.core.errors import BadInput
 from quadrat.reporting import gather, printing, render
 from quadrat.running import How, run_plan
@@ -156,11 +156,6 @@ def markdown(report: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return file, file.read_text(encoding="utf-8")
 
 
-def section(text: str, title: str) -> str:
-    """The markup of one section."""
-    return next(part for part in re.findall(r"<section>.*?</section>", text, re.DOTALL) if f">{title}</h2>" in part)
-
-
 def test_sections_come_first_and_are_in_the_navigation(text: str) -> None:
     titles = re.findall(r'<h2 id="([^"]+)">([^<]+)', text)
     own = [("section-1", "Results"), ("section-2", "Pictures"), ("section-3", "More"), ("section-4", "Not yet")]
@@ -189,7 +184,7 @@ def test_nothing_of_prose_is_markup_and_nothing_is_fetched(text: str) -> None:
 
 
 def test_prose_is_below_its_section_and_its_tables_can_be_sorted(text: str) -> None:
-    part = section(text, "Results")
+    part = sections(text)["Results"]
     assert part.count("Results") == 1  # its own title says the same
     assert re.findall(r"<h(\d)[^>]*>([^<]+)", part) == [("2", "Results"), ("3", "Links"), ("3", "Second")]
     assert "<strong>bold</strong>" in part
@@ -201,7 +196,7 @@ def test_prose_is_below_its_section_and_its_tables_can_be_sorted(text: str) -> N
 
 
 def test_tables_are_of_numbers_and_end(text: str) -> None:
-    part = section(text, "Results")
+    part = sections(text)["Results"]
     assert "The first 500 of 600 rows." in part
     sheet = part[part.rindex("<table") :]
     assert sheet.count("<tr>") == 501
@@ -212,21 +207,21 @@ def test_tables_are_of_numbers_and_end(text: str) -> None:
 def test_figures_are_wide_and_say_what_they_are_of(text: str, report: Any) -> None:
     from PIL import Image
 
-    part = section(text, "Pictures")
+    part = sections(text)["Pictures"]
     assert "24 of 30 finished runs are shown, spread over all." in part
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", part)
     assert len(captions) == 24
     assert re.fullmatch(r"Where it &lt;b&gt;went&lt;/b&gt;\.: rate=0.1, seed=0 \(<a href=.*</a>\)", captions[0]), (
         captions[0]
     )
-    address = report.sections[1].groups[0].entries[0].blocks[0].address
+    address = report.sections[1].groups[0].entries[0].blocks[0].image.address
     picture = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
     assert picture.size == (1600, 800)
     assert picture.convert("RGB").getpixel((5, 5)) == (25, 0, 0)
 
 
 def test_what_cannot_be_shown_is_told(text: str) -> None:
-    part = section(text, "More")
+    part = sections(text)["More"]
     assert part.count("data:image/svg+xml") == 24
     assert "binary is no image, no .csv and no .md" in part
     assert "notes is temporary, and gone" in part
@@ -234,7 +229,7 @@ def test_what_cannot_be_shown_is_told(text: str) -> None:
     assert "empty: no table" in part
     assert "folder: the first 24 of 30 images" in part
     assert part.count("<figcaption>f ") == 24
-    assert "Not finished yet: none of 1 run of later." in section(text, "Not yet")
+    assert "Not finished yet: none of 1 run of later." in sections(text)["Not yet"]
 
 
 def test_nothing_is_shown_twice(report: Any) -> None:

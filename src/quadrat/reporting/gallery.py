@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quadrat.reporting import images
-from quadrat.results.human import exact
+from quadrat.results.human import exact, short
 from quadrat.results.table import RUN, Table
 from quadrat.store.store import Store
 
@@ -54,9 +54,24 @@ def pictures(
 
 
 def told(made: Table) -> dict[str, str]:
-    """What sets each run of a task apart from the others, by its id: `lr=0.1, seed=2`."""
-    varying = made.varying()
+    """What sets each run of a task apart from the others, by its id: `lr=0.1, seed=2`.
+
+    As few names as it takes: labels, and then parameters; those that follow from others are not told.
+    """
+    rows = made.rows.unique([RUN], keep="first", maintain_order=True)
+    names: list[str] = []
+    apart = 1
+    for those in (list(made.labels), made.varying()):
+        while those and apart < len(rows):
+            counts = {name: len(rows.select(*names, name).unique()) for name in those}
+            best = max(those, key=counts.__getitem__)
+            if counts[best] <= apart:
+                break
+            apart = counts[best]
+            names.append(best)
+            those.remove(best)
+    names = [name for name in made.axes if name in names]
     return {
-        row[RUN]: ", ".join(f"{name}={exact(row[name])}" for name in varying if row.get(name) is not None)
-        for row in made.rows.iter_rows(named=True)
+        row[RUN]: ", ".join(f"{name}={short(exact(row[name]))}" for name in names if row[name] is not None)
+        for row in rows.iter_rows(named=True)
     }

@@ -21,6 +21,10 @@ _LARGEST = 40_000_000
 """Pixels: what is larger is not opened."""
 _LOSSLESS = 150_000
 """Bytes: a figure that is larger without loss is kept with a little."""
+_SCREEN = 96.5
+"""Dots for an inch: what tells no more has no size on paper."""
+_INCH = 128
+"""Pixels of a page for an inch of a figure."""
 _LARGEST_VECTOR = 1_000_000
 """Bytes of an SVG."""
 
@@ -30,35 +34,49 @@ def is_image(path: str | Path) -> bool:
     return Path(path).suffix.lower() in (*KINDS, *VECTORS)
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """An image as a data address, and how wide it is shown, in pixels of a page; None where that does not matter."""
+
+    address: str
+    width: int | None = None
+
+
 def small(file: Path) -> str | None:
     """A copy of at most 480 pixels in width, as a data address; None for what cannot be opened."""
     opened = _opened(file, SMALL)
-    return None if opened is None else _address("webp", _webp(opened, quality=82))
+    return None if opened is None else _address("webp", _webp(opened[0], quality=82))
 
 
-def figure(file: Path) -> str | None:
-    """An image as a data address: at most 1600 pixels in width, an SVG as it is; None for what cannot be opened."""
+def figure(file: Path) -> Embedded | None:
+    """An image at most 1600 pixels wide, an SVG as it is; None for what cannot be opened.
+
+    One that tells its resolution is shown in its size on paper, made larger by a third, so that letters in figures of
+    all sizes are as large as those of the page.
+    """
     if file.suffix.lower() in VECTORS:
         return _vector(file)
     opened = _opened(file, WIDE)
     if opened is None:
         return None
-    exact = _webp(opened, lossless=True, quality=50)
-    return _address("webp", exact if len(exact) <= _LOSSLESS else min(exact, _webp(opened, quality=90), key=len))
+    image, inches = opened
+    exact = _webp(image, lossless=True, quality=50)
+    content = exact if len(exact) <= _LOSSLESS else min(exact, _webp(image, quality=90), key=len)
+    return Embedded(_address("webp", content), round(inches * _INCH) if inches else None)
 
 
-def _vector(file: Path) -> str | None:
+def _vector(file: Path) -> Embedded | None:
     try:
         if file.stat().st_size > _LARGEST_VECTOR:
             return None
         content = file.read_bytes()
     except OSError:
         return None
-    return _address("svg+xml", content) if b"<svg" in content else None
+    return Embedded(_address("svg+xml", content)) if b"<svg" in content else None
 
 
-def _opened(file: Path, width: int) -> Image | None:
-    """An image, no wider than so many pixels."""
+def _opened(file: Path, width: int) -> tuple[Image, float] | None:
+    """An image, no wider than so many pixels; and how wide it is in inches, 0 where it does not tell."""
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
@@ -67,12 +85,14 @@ def _opened(file: Path, width: int) -> Image | None:
         with Image.open(file) as opened:
             if opened.width * opened.height > _LARGEST:
                 return None
+            resolution = float((opened.info.get("dpi") or (0,))[0])
             found = opened.convert("RGBA" if opened.mode in ("P", "LA", "RGBA") else "RGB")
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+    inches = found.width / resolution if resolution > _SCREEN else 0.0
     if found.width > width:
         found = found.resize((width, max(1, round(found.height * width / found.width))), Image.Resampling.LANCZOS)
-    return found
+    return found, inches
 
 
 def _webp(image: Image, **how: Any) -> bytes:
@@ -94,18 +114,18 @@ class Room:
         least: bytes for small copies; after that only their paths are told.
     """
 
-    wide: int = 5_000_000
-    least: int = 2_500_000
+    wide: int = 4_500_000
+    least: int = 2_000_000
 
-    def take(self, file: Path) -> str | None:
-        """An image as a data address, as good as there is room; None where it cannot be opened or there is no room."""
+    def take(self, file: Path) -> Embedded | None:
+        """An image, as good as there is room; None where it cannot be opened or there is no room."""
         if self.wide > 0:
-            address = figure(file)
-            if address is None or len(address) <= self.wide:
-                self.wide -= len(address or "")
-                return address
+            found = figure(file)
+            if found is None or len(found.address) <= self.wide:
+                self.wide -= len(found.address) if found else 0
+                return found
         if self.least <= 0 or file.suffix.lower() in VECTORS:
             return None
         address = small(file)
         self.least -= len(address or "")
-        return address
+        return Embedded(address) if address else None

@@ -12,12 +12,18 @@ from urllib.parse import unquote
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from quadrat.reporting.images import Embedded
+
 _WEB = ("http://", "https://")
 _DEEPEST = 6
+LONG = 40
+"""A table of more rows is in a box of its own that scrolls."""
 _IMAGE_OR_LINK = re.compile(
     r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|(?P<mark>!?)\[(?P<text>[^\]\[]*)\]\((?P<to>[^)\s]+)\)"
 )
 """Images and links of one line; those in code are none."""
+_LONG_CELL = 50
+"""Letters: a cell of more is given the width to be read."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,13 @@ class Prose:
         text: the Markdown.
         file: where it stands.
         root: the run's folder: of files, only those in it are shown.
-        images: for each address of an image in it the data address; None for what cannot be shown.
+        images: for each address of an image in it the image; None for what cannot be shown.
     """
 
     text: str
     file: Path
     root: Path
-    images: Mapping[str, str | None] = field(default_factory=dict)
+    images: Mapping[str, Embedded | None] = field(default_factory=dict)
 
     def local(self, address: str) -> Path | None:
         """The file of the run that an address in the text means; None for whatever is not in the run's folder."""
@@ -182,10 +188,11 @@ def _image(child: Token, prose: Prose) -> Token:
     if child.type != "image":
         return child
     source = str(child.attrs.get("src", ""))
-    address = prose.images.get(source)
-    if address is None:
+    found = prose.images.get(source)
+    if found is None:
         return Token("text", "", 0, content=f"[{child.content}: {source}]" if child.content else f"[{source}]")
-    child.attrs["src"] = address
+    child.attrs["src"] = found.address
+    child.attrs |= {"width": found.width} if found.width else {}
     return child
 
 
@@ -196,10 +203,12 @@ def _dressed(tokens: Sequence[Token]) -> Iterator[Token]:
             token.tag = tokens[at + 2].tag = "figure"
         if token.type == "table_open":
             token.attrs["data-sort"] = ""
-            yield _raw('<div class="wide" tabindex="0" role="region" aria-label="table">')
+            box = "tall" if _rows(tokens[at:]) > LONG else "wide"
+            yield _raw(f'<div class="{box}" tabindex="0" role="region" aria-label="table">')
         if token.type in ("th_open", "td_open"):
             right = str(token.attrs.pop("style", "")).endswith("right")
-            token.attrs |= {"class": "n"} if right else {}
+            kind = "n" if right else "long" if len(tokens[at + 1].content) > _LONG_CELL else ""
+            token.attrs |= {"class": kind} if kind else {}
         button = token.type in ("th_open", "th_close") and _is_plain(tokens[at + (1 if token.nesting > 0 else -1)])
         if token.type == "th_open":
             token.attrs["scope"] = "col"
@@ -210,6 +219,12 @@ def _dressed(tokens: Sequence[Token]) -> Iterator[Token]:
             yield _raw('<button type="button">')
         if token.type == "table_close":
             yield _raw("</div>\n")
+
+
+def _rows(tokens: Sequence[Token]) -> int:
+    """How many rows the table has that the tokens begin with."""
+    types = [token.type for token in tokens]
+    return types[: types.index("table_close")].count("tr_open")
 
 
 def _is_figure(inline: Token) -> bool:

@@ -11,10 +11,15 @@ import tempfile
 from pathlib import Path
 
 from quadrat.core.errors import BadInput
+from quadrat.results.human import Shown
 
 VARIABLE = "QUADRAT_CHROMIUM"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _SECONDS = 120
+ROWS = 60
+"""So many rows of a table are printed."""
+_LETTERS = 105
+"""Letters of a row on a page."""
 _OPTIONS = (
     "--headless", "--disable-gpu", "--no-pdf-header-footer", "--no-first-run", "--disable-extensions", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
@@ -41,6 +46,35 @@ def browser() -> str:
         where="--format pdf",
         hint=f"install chromium, or say where Chrome is in ${VARIABLE}; --format html can be printed from any browser",
     )
+
+
+def cuts(shown: Shown) -> list[Shown]:
+    """A table in parts that fit on a page, to stand below each other: some columns, each time beside what tells rows.
+
+    That is the first column, or the number of the row where that is not enough.
+    """
+    rows = shown.rows[:ROWS]
+    if len({row[0] for row in rows if row}) < len(rows):
+        numbers = [[str(number), *row] for number, row in enumerate(rows, 1)]
+        shown, rows = Shown(["#", *shown.columns], [True, *shown.numeric], numbers, []), numbers
+    wide = [max(map(len, (name, *(row[place] for row in rows)))) for place, name in enumerate(shown.columns)]
+    parts: list[list[int]] = []
+    left = 0
+    for place in range(1, len(wide)):
+        left -= wide[place] + 2
+        if left < 0:
+            parts.append([0])
+            left = _LETTERS - wide[0] - wide[place] - 4
+        parts[-1].append(place)
+    return [
+        Shown(
+            [shown.columns[place] for place in part],
+            [shown.numeric[place] for place in part],
+            [[row[place] for place in part] for row in rows],
+            [],
+        )
+        for part in parts or [list(range(len(wide)))]
+    ]
 
 
 def pdf(text: str) -> bytes:

@@ -34,7 +34,7 @@ def render(report: Report, output: Path, kind: str | None = None) -> None:
         BadInput: for another format, a file that cannot be written, or a PDF without a Chromium.
     """
     form = format_of(output, kind)
-    text = _markdown(report, output.resolve().parent) if form == "md" else _html(report)
+    text = _markdown(report, output.resolve().parent) if form == "md" else _html(report, printed=form == "pdf")
     content = printing.pdf(text) if form == "pdf" else text.encode()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def format_of(output: Path, kind: str | None = None) -> str:
     return found
 
 
-def _html(report: Report) -> str:
+def _html(report: Report, *, printed: bool = False) -> str:
     scripts = [(HERE / "report.js").read_text(encoding="utf-8")]
     sheet = "".join((HERE / name).read_text(encoding="utf-8") for name in _SHEETS)
     if any(graph.chart for part in report.parts for graph in part.graphs):
@@ -65,10 +65,11 @@ def _html(report: Report) -> str:
         sheet += asset("vendor/uPlot.min.css")
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     made = _environment(autoescape=True)
-    made.filters["prose"] = _prose
+    made.filters |= {"prose": _prose, "cuts": printing.cuts}
     linked = {id for part in report.parts for id in part.ids}
     return made.get_template("report.html.j2").render(
-        report=report, scripts=list(map(Markup, scripts)), digests=digests, sheet=Markup(sheet), linked=linked
+        report=report, scripts=list(map(Markup, scripts)), digests=digests, sheet=Markup(sheet), linked=linked,
+        printed=printed, most=printing.ROWS,
     )  # fmt: skip
 
 

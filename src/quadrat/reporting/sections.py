@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,12 +34,12 @@ _LONGEST = 500_000
 
 @dataclass(frozen=True)
 class Figure:
-    """An image: what it shows, the file, and its data; None where it cannot be shown."""
+    """An image: what it shows (nothing where the title says it), the file, and the image."""
 
     kind: ClassVar = "figure"
     caption: str
     path: Path
-    address: str
+    image: images.Embedded
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Entry:
     run: str
     told: str
     blocks: list[Block]
+
+    @property
+    def stretches(self) -> list[list[Block]]:
+        """The blocks, with figures that follow each other together: they stand side by side where there is room."""
+        return [list(those) for _, those in itertools.groupby(self.blocks, key=lambda one: one.kind)]
 
 
 @dataclass
@@ -164,11 +170,11 @@ class _Reading:
         apart = told(table(self.session, one.task))
         for row in chosen:
             raw = orjson.loads(self.session.store.index.raw(row))
-            blocks = [block for name in one.artifacts for block in self._blocks(name, raw)]
+            blocks = [block for name in one.artifacts for block in self._blocks(one, name, raw)]
             group.entries.append(Entry(raw["id"], apart.get(raw["id"], ""), blocks))
         return group
 
-    def _blocks(self, name: str, raw: Mapping[str, Any]) -> Iterator[Block]:
+    def _blocks(self, one: declared.Section, name: str, raw: Mapping[str, Any]) -> Iterator[Block]:
         """What an artifact of a run becomes."""
         root = self.session.store.layout.run(raw["id"], raw["attempt"])
         artifact = raw.get("artifacts", {}).get(name)
@@ -184,7 +190,8 @@ class _Reading:
         elif file.is_dir():
             yield from self._folder(caption, root, path)
         elif images.is_image(file):
-            yield self._figure(caption, path)
+            alone = len(one.artifacts) == 1 and caption == name
+            yield self._figure("" if alone else caption, path)
         elif file.suffix.lower() == ".csv":
             yield _sheet(caption, path)
         elif file.suffix.lower() == ".md":
@@ -199,10 +206,11 @@ class _Reading:
         return (text or name).strip()
 
     def _figure(self, caption: str, path: Path) -> Block:
-        address = self.room.take(path)
-        if address is None:
-            return Note(f"{caption}: not shown, since it cannot be opened or the report would be too large", path)
-        return Figure(caption, path, address)
+        image = self.room.take(path)
+        if image is None:
+            said = f"{caption}: not shown" if caption else "not shown"
+            return Note(f"{said}, since it cannot be opened or the report would be too large", path)
+        return Figure(caption, path, image)
 
     def _folder(self, caption: str, root: Path, folder: Path) -> Iterator[Block]:
         every = sorted(path for path in folder.iterdir() if images.is_image(path) and inside(root, path))
@@ -222,8 +230,8 @@ class _Reading:
             return Note(f"{len(content):,} bytes of Markdown are too many for a report", path)
         text = content.decode("utf-8-sig", errors="replace")
         prose = Prose(text, path, root)
-        found: dict[str, str | None] = {}
-        owners = {(root / one["path"]).resolve(): name for name, one in raw.get("artifacts", {}).items()}
+        found: dict[str, images.Embedded | None] = {}
+        owners = {(root / each["path"]).resolve(): name for name, each in raw.get("artifacts", {}).items()}
         for address in image_addresses(text):
             file = prose.local(address)
             if file is not None and file.is_file() and images.is_image(file):

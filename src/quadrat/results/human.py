@@ -206,25 +206,32 @@ def _told(averaged: Sequence[str], frame: pl.DataFrame) -> list[str]:
 
 def markdown(table: Shown) -> str:
     """A table in Markdown (as GitHub reads it), its caption below."""
+    return markdown_table(table.columns, table.rows, table.numeric) + "".join(f"\n{line}\n" for line in table.caption)
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> str:
+    """Cells in Markdown (as GitHub reads it).
+
+    Args:
+        columns: the headings.
+        rows: the cells; whatever would end one is escaped.
+        numeric: for each column whether it goes to the right.
+    """
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cells) + " |"
 
-    rows = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in [table.columns, *table.rows]]
-    widths = [max(3, *(len(row[place]) for row in rows)) for place in range(len(table.columns))]
+    every = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in [columns, *rows]]
+    widths = [max(3, *(len(row[place]) for row in every)) for place in range(len(columns))]
     padded = [
         [
-            cell.rjust(width) if numeric else cell.ljust(width)
-            for cell, width, numeric in zip(row, widths, table.numeric, strict=True)
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
         ]
-        for row in rows
+        for row in every
     ]
-    rule = [
-        "-" * (width - 1) + ":" if numeric else "-" * width
-        for width, numeric in zip(widths, table.numeric, strict=True)
-    ]
-    lines = [line(padded[0]), line(rule), *(line(row) for row in padded[1:])]
-    return "\n".join([*lines, *(f"\n{text}" for text in table.caption)]) + "\n"
+    rule = ["-" * (width - 1) + ":" if right else "-" * width for width, right in zip(widths, numeric, strict=True)]
+    return "\n".join([line(padded[0]), line(rule), *map(line, padded[1:])]) + "\n"
 
 
 def text(table: Shown, *, width: int | None = None, limit: int | None = None) -> str:
