@@ -375,6 +375,20 @@ study.view(compare, "reports/figures/comparison", artifact="figures")
 study.view(compare, "reports/figures/plot_experiments_on_models.done", artifact="done")
 study.view(experiment_done, "reports/experiment_{experiment}.done", artifact="done")
 
+study.section("Across models", compare, "figures")
+for _plot, _text in (
+    (plot_performance, "Accuracy over time, its peak, and when that is."),
+    (plot_adaption, "Power, height and time of the peak against the parameter."),
+    (plot_dynamics, "Responses of the last layer for all values of the parameter."),
+    (plot_responses, "Accuracy, confidence and the responses of all layers over time."),
+    (plot_unrolling, "When each layer responds."),
+    (plot_confusion, "Which classes are taken for which."),
+):
+    study.section("Experiments", _plot, "png", text=_text)
+study.section("What the classifier says", plot_classifier_responses, "figures", text="Of the images of each class.")
+study.section("Training", plot_training, "png")
+study.section("Weights", plot_weight_distributions, "png", text="How the weights of trained models are distributed.")
+
 study.part("experiment", experiment_done)
 study.part("all_experiments", experiment_done)
 study.part("train_model_variations", train)

@@ -269,3 +269,5 @@ study.view(summary, "summary/summary.csv", artifact="table")
 for _name in ("llc", "convergence", "work_variance", "cost"):
     study.view(summary, f"summary/{_name}.png", artifact=_name)
     study.view(summary, f"summary/{_name}.pdf", artifact=f"{_name}_pdf")
+
+study.section("Local learning coefficients", summary, "page")

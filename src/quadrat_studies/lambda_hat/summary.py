@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from quadrat import BadInput
+from quadrat import BadInput, pages
 
 from . import summary_figures
 from .estimates import with_error
@@ -110,7 +110,7 @@ def _headline(runs: Sequence[Entry]) -> str:
                 "" if run.converged else f"**not converged** ({', '.join(run.doubts)})",
             ]
         )
-    return "## λ̂ by target and sampler\n\n" + _table(head, lines, words=("target", "sampler", "mark"))
+    return "## λ̂ by target and sampler\n\n" + pages.table(head, lines, words=("target", "sampler", "mark"))
 
 
 def _averaged(means: Sequence[Average]) -> str:
@@ -128,7 +128,7 @@ def _averaged(means: Sequence[Average]) -> str:
         for mean in means
     ]
     words = "Means of converged runs over seeds; without ± where there is one value.\n\n"
-    return "## Averaged over seeds\n\n" + words + _table(head, lines, words=("target", "sampler"))
+    return "## Averaged over seeds\n\n" + words + pages.table(head, lines, words=("target", "sampler"))
 
 
 def _figures(runs: Sequence[Entry]) -> str:
@@ -147,12 +147,6 @@ def _figures(runs: Sequence[Entry]) -> str:
     }
     told = [f"![{name}]({name}.png)\n\n{text} ([pdf]({name}.pdf))\n" for name, text in captions.items()]
     return "## Figures\n\n" + "\n".join(told)
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]], words: Sequence[str]) -> str:
-    rule = ["---" if name in words else "---:" for name in head]
-    cells = [head, rule, *([cell.replace("|", "\\|") for cell in line] for line in lines)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
 
 def _plain(value: float, form: str) -> str:

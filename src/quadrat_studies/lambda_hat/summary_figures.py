@@ -24,6 +24,7 @@ FORMATS = ("png", "pdf")
 _WIDE = 7.0  # inches: two columns of a journal
 _COLUMN = 30  # targets below each other
 _TALLEST = 8.4  # inches, for the rows of a column: a page
+_LINE = 0.135  # inches, of a target's name
 _LOG = 30  # ratio of the largest to the least λ̂ from which on the axis is logarithmic
 _LATE = 0.25  # of a run: what is before it does not set the range of an axis
 
@@ -96,7 +97,9 @@ def _llc(figure: Figure, runs: Sequence[Entry]) -> None:
     order, names = _order(runs), {run.target: run.name for run in runs}
     columns = -(-len(names) // _COLUMN)
     rows = -(-len(names) // columns)
-    height = min(max(0.2, 0.1 + 0.11 * len(order)), _TALLEST / rows)
+    labels = {target: _wrapped(name, 24 if columns > 1 else 44) for target, name in names.items()}
+    lines = max((label.count("\n") + 1 for label in labels.values()), default=1)
+    height = min(max(0.2, 0.1 + 0.11 * len(order), 0.06 + _LINE * lines), _TALLEST / rows)
     figure.set_size_inches(_WIDE, 1.0 + max(height * rows, 0.8))
     panels = figure.subplots(1, columns, sharex=True, squeeze=False)[0]
     limits = _limits(runs)
@@ -114,8 +117,7 @@ def _llc(figure: Figure, runs: Sequence[Entry]) -> None:
                 if run.target == target:
                     shift = (order[run.series] - (len(order) - 1) / 2) * 0.76 / len(order)
                     _point(axes, run, place + shift, order[run.series], limits, 2.6 if height < 0.3 else 4.0)
-        labels = [_wrapped(names[target], 24 if columns > 1 else 44) for target in here]
-        axes.set_yticks(range(len(here)), labels, fontsize=small)
+        axes.set_yticks(range(len(here)), [labels[target] for target in here], fontsize=small)
         axes.set_ylim(rows - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(style.LLC)

@@ -103,8 +103,10 @@ class Summary(qd.Result):
     table: qd.File
     accuracy: qd.File
     accuracy_png: qd.File
+    """Accuracy against dropout, means over seeds."""
     attack: qd.File
     attack_png: qd.File
+    """Accuracy under attack, means over seeds."""
 
 
 @study.task
@@ -217,6 +219,8 @@ study.view(
     "figures/examples/{dataset}_epochs{num_epochs}_dropout{dropout_prob}_seed{seed}_{id:.8}.png",
     artifact="picture",
 )
+
+study.section("Accuracy and attack", summary, "accuracy_png", "attack_png")
 
 # The names by which users of the signac project ask for its five parts; part 1 only wrote down the state points, which
 # is what planning does.

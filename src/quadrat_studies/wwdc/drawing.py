@@ -17,7 +17,6 @@ from .figures import curves, images, maps, sweeps
 from .inference import encoding
 from .inference.embedding import open_embeddings
 from .params import Catalog
-from .statistics.outcome import NORMAL
 from .training import loading
 
 
@@ -45,65 +44,47 @@ def draw_sweep(flow: Any, embed: Any, anomaly: Sequence[Any], run: qd.Run) -> di
     return files
 
 
-def write_page(
-    flows: Sequence[Any], asked: tuple[Sequence[Any], ...], drawn: Sequence[Any], vaes: Sequence[Any], run: qd.Run
-) -> dict[str, Any]:
+def write_page(flows: Sequence[Any], asked: tuple[Sequence[Any], ...], run: qd.Run) -> dict[str, Any]:
     """The page of the sweep, its tables and its figures.
 
     Args:
         flows: the runs of flow.
         asked: those of stat_test, anomaly and learning.
-        drawn: those of pictures.
-        vaes: those of vae_pictures.
         run: of the page.
     """
     name_of = lineage.name_sweeps(one.chain for one in flows)
     found = summary.by_sweep(_jobs(name_of, *asked))
     tests, detection = summary.test_rows(found), summary.detection_rows(found)
     learning, gains = summary.learning_rows(found), summary.gain_rows(found)
+    figures = {name: f"figures/{name}.png" for name in ("scores", "detection", "learning")}
     files: dict[str, Path] = {
-        f"{name}_{kind}": run.file(f"{name}.{kind}")
-        for name in ("scores", "detection", "learning")
-        for kind in ("png", "pdf")
+        f"{name}_{kind}": run.file(f"figures/{name}.{kind}") for name in figures for kind in ("png", "pdf")
     }
     sweeps.factor_scores(tests, files["scores_png"], files["scores_pdf"])
     sweeps.detection(detection, files["detection_png"], files["detection_pdf"])
     sweeps.learning(learning, files["learning_png"], files["learning_pdf"])
-    losses: dict[str, list[float]] = {}
-    factors: dict[str, int] = {}
-    for one in flows:
-        losses.setdefault(name_of(one.chain), []).append(one.result.test_loss)
-        factors[name_of(one.chain)] = len(kept_factors(one.params.drop_variables))
-    chain = flows[0].chain
-    page = run.file("page.html")
-    paging.render(
-        page,
-        title=f"{chain['catalog.data_name']}: flows on the latents of a VAE",
-        data=f"{chain['catalog.data_name']}, catalog {chain['catalog.catalog_name']}, from {chain['catalog.source']}",
-        jobs=len(flows),
-        sweeps=list(found),
-        seeds=sorted({one.params.seed for one in flows}),
-        says=paging.says(tests, detection, gains),
-        overview=paging.overview(
-            tests, losses, {sweep: chain["catalog.classes"] + count for sweep, count in factors.items()}
-        ),
-        images={name: paging.embedded(files[f"{name}_png"]) for name in ("scores", "detection", "learning")},
-        permutations=_permutations(chain, asked),
-        tests=sum(row["seeds"] for row in tests),
-        dependence={
-            sweep: paging.test_cells([r for r in tests if r["sweep"] == sweep and r["target"] != NORMAL])
-            for sweep in found
-        },
-        normality=paging.test_cells([row for row in tests if row["target"] == NORMAL]),
-        detection=paging.detection_cells(detection),
-        gains=paging.gain_cells(gains),
-        descriptions={name_of(one.chain): one.params.told.description for one in flows},
-        pictures=_pictures(found, {name_of(one.chain): one.result for one in drawn}),
-        vaes=[
-            {name: paging.embedded(getattr(one.result, name)) for name in ("reconstructions", "maps")} for one in vaes
-        ],
-    )
+    page = run.file("page.md")
+    text = paging.page(_swept(flows, name_of, _permutations(flows[0].chain, asked)), figures, tests, detection, gains)
+    page.write_text(text, encoding="utf-8")
     return {"runs": len(flows), "page": page, **_tables(tests, detection, run), **files}
+
+
+def _swept(flows: Sequence[Any], name_of: Callable[[lineage.Chain], str], permutations: int) -> paging.Swept:
+    losses: dict[str, list[float]] = {}
+    contexts: dict[str, int] = {}
+    chain = flows[0].chain
+    for one in flows:
+        sweep = name_of(one.chain)
+        losses.setdefault(sweep, []).append(one.result.test_loss)
+        contexts[sweep] = chain["catalog.classes"] + len(kept_factors(one.params.drop_variables))
+    return paging.Swept(
+        data=f"{chain['catalog.data_name']}, catalog {chain['catalog.catalog_name']}, from {chain['catalog.source']}",
+        losses=losses,
+        contexts=contexts,
+        descriptions={name_of(one.chain): one.params.told.description for one in flows},
+        seeds=sorted({one.params.seed for one in flows}),
+        permutations=permutations,
+    )
 
 
 def _tables(tests: Sequence[summary.Row], detection: Sequence[summary.Row], run: qd.Run) -> dict[str, Path]:
@@ -127,15 +108,6 @@ def _jobs(
             files = one.result.table, scores[key].scores, learnt[key].table
             jobs.append(summary.Job(name_of(chain), drop, seed, *files))
     return jobs
-
-
-def _pictures(found: dict[str, Any], shown: dict[str, Any]) -> dict[str, dict[str, str]]:
-    names = ("maps", "samples", "log_prob", "roc")
-    return {
-        sweep: {name: paging.embedded(getattr(shown[sweep], name)) for name in names}
-        for sweep in found
-        if sweep in shown
-    }
 
 
 def _permutations(chain: Any, asked: tuple[Sequence[Any], ...]) -> int:

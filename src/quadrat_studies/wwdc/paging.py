@@ -1,13 +1,11 @@
-"""The page of a sweep: what it shows in words, its tables and its figures, in one file that needs no network."""
+"""The page of a sweep, in Markdown: what it shows in words, its tables and its figures."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from quadrat import pages
 
 from .anomaly.detecting import ALL
 from .figures import style
@@ -15,18 +13,156 @@ from .params import FACTORS
 from .statistics.outcome import NORMAL
 from .summary import CHANCE, LINEAR, Row
 
+TITLE = "Flows on the latents of a VAE"
+_TEST_WORDS = ("sweep", "factor", "the flow was", "test", "effect is")
+_SCORES = (
+    "Out-of-fold R² of each factor predicted from u, a panel for each sweep: told factors at chance, others above."
+)
+_CURVES = "Average precision against the number of labels for each strategy, one panel for each sweep."
 
-def render(path: Path, **values: Any) -> None:
-    """Write the page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+
+@dataclass(frozen=True)
+class Swept:
+    """What the page is of.
+
+    Attributes:
+        data: what the flows were trained on, in words.
+        losses: of the flows of each sweep, in nats for a sample; sweeps are in this order.
+        contexts: the size of the context of each.
+        descriptions: what users say of each.
+        seeds: of all flows.
+        permutations: behind p values, at most.
+    """
+
+    data: str
+    losses: Mapping[str, Sequence[float]]
+    contexts: Mapping[str, int]
+    descriptions: Mapping[str, str]
+    seeds: Sequence[int]
+    permutations: int
+
+
+def page(
+    swept: Swept, figures: Mapping[str, str], tests: Sequence[Row], detection: Sequence[Row], gains: Sequence[Row]
+) -> str:
+    """The page.
+
+    Args:
+        swept: what it is of.
+        figures: where the figures scores, detection and learning are, from the page.
+        tests: what was tested, rows of `summary` over seeds.
+        detection: how anomalies were found, too.
+        gains: what active learning gained, too.
+    """
+    jobs = sum(map(len, swept.losses.values()))
+    seeds = ", ".join(map(str, swept.seeds))
+    parts = [
+        f"# {TITLE}",
+        f"{jobs} flows: {len(swept.losses)} sweeps × {len(swept.seeds)} seeds ({seeds}); data {swept.data}.",
+        *_shown(swept, tests, detection, gains),
+        *_factors(swept, figures["scores"], tests),
+        *_normality([row for row in tests if row["target"] == NORMAL]),
+        *_anomalies(figures["detection"], detection),
+        *_learning(figures["learning"], gains),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _shown(swept: Swept, tests: Sequence[Row], detection: Sequence[Row], gains: Sequence[Row]) -> Iterable[str]:
+    yield "## What it shows"
+    yield "\n".join(f"- {line}" for line in says(tests, detection, gains))
+    columns = [
+        *("sweep", "seeds", "context", "test loss (nats)"),
+        *("linear score, told (largest)", "linear score, not told (least)"),
+    ]
+    yield pages.table(columns, [_overview(sweep, swept, tests) for sweep in swept.losses], words=["sweep"])
+
+
+def _overview(sweep: str, swept: Swept, tests: Sequence[Row]) -> list[str]:
+    own = [row for row in tests if row["sweep"] == sweep and row["test"] == LINEAR and row["target"] in FACTORS]
+    told = max((row["effect"] for row in own if row["told"]), default=None)
+    untold = min((row["effect"] for row in own if not row["told"]), default=None)
+    losses, description = swept.losses[sweep], swept.descriptions.get(sweep)
+    mean = f"{sum(losses) / len(losses):.2f}"
+    name = f"{sweep} ({description})" if description else sweep
+    return [name, str(len(losses)), str(swept.contexts[sweep]), mean, _maybe(told), _maybe(untold)]
+
+
+def _factors(swept: Swept, figure: str, tests: Sequence[Row]) -> Iterable[str]:
+    count = sum(row["seeds"] for row in tests)
+    yield "## Factors in u"
+    yield f"![{_SCORES}]({figure})"
+    yield "How well a factor can be predicted from u by ridge regression. Marks: seeds."
+    yield (
+        f"p values by permutation ({swept.permutations} at most), corrected over all {count} tests of this page "
+        "(Benjamini–Hochberg; the share of false rejections is held at 5%). “rejected” counts seeds. Corrected p: the "
+        "least and the largest of the seeds. Effects: mean over seeds with 95% t interval; 0 is chance. HSIC is scaled "
+        "as a correlation. In bold: factors that the flow was not told."
     )
-    path.write_text(environment.get_template("page.html.j2").render(**values), encoding="utf-8")
+    for sweep in swept.losses:
+        rows = [row for row in tests if row["sweep"] == sweep and row["target"] != NORMAL]
+        yield f"### {sweep}"
+        cells = [[_factor(row), "told" if row["told"] else "not told", row["test"], *_effect(row)] for row in rows]
+        yield pages.table(["factor", "the flow was", "test", *_EFFECT], cells, _TEST_WORDS)
 
 
-def embedded(path: Path) -> str:
-    """A picture as part of a page."""
-    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _factor(row: Row) -> str:
+    word = style.word(row["target"])
+    return word if row["told"] else f"**{word}**"
+
+
+_EFFECT = ("effect", "95% interval", "effect is", "median p", "corrected p", "rejected")
+
+
+def _effect(row: Row) -> list[str]:
+    corrected = f"{_p(row['q_min'])} – {_p(row['q_max'])}"
+    numbers = [_number(row["effect"], True), _interval(row["low"], row["high"]), row["measure"]]
+    return [*numbers, _p(row["p_median"]), corrected, f"{row['rejected']} of {row['seeds']}"]
+
+
+def _normality(rows: Sequence[Row]) -> Iterable[str]:
+    yield "## Is u standard normal?"
+    yield pages.table(
+        ["sweep", "test", *_EFFECT], [[row["sweep"], row["test"], *_effect(row)] for row in rows], _TEST_WORDS
+    )
+
+
+def _anomalies(figure: str, rows: Sequence[Row]) -> Iterable[str]:
+    yield "## Anomalies"
+    if not rows:
+        yield "No anomalies were embedded: add the split anomaly in embed.yaml."
+        return
+    yield f"![AUROC of each detector for each kind of anomaly, with intervals.]({figure})"
+    yield "Detectors are fitted to normal training samples. On u and for −log p the label is taken as unknown."
+    yield "### All numbers"
+    measures = ("auroc", "average_precision", "precision_at_n")
+    cells = [
+        [row["sweep"], style.kind_word(row["kind"]), row["detector"], *(_with_interval(row, name) for name in measures)]
+        for row in rows
+    ]
+    columns = ["sweep", "anomalies", "detector", "AUROC", "average precision", "precision at n"]
+    yield pages.table(columns, cells, words=columns[:3])
+
+
+def _learning(figure: str, rows: Sequence[Row]) -> Iterable[str]:
+    yield "## Active learning"
+    if not rows:
+        yield "No anomalies were embedded, so there was nothing to learn."
+        return
+    yield f"![{_CURVES}]({figure})"
+    yield (
+        "A logistic classifier on latents, squared base coordinates and log p; every strategy starts with the same "
+        "labels. Bands: 95% bootstrap intervals over seeds and pools."
+    )
+    cells = [
+        [
+            *(row["sweep"], style.word(row["strategy"]), _number(row["gain"], True)),
+            *(_interval(row["low"], row["high"]), "yes" if row["beats"] else "no"),
+        ]
+        for row in rows
+    ]
+    columns = ["sweep", "strategy", "mean average precision above random", "95% interval", "beats random"]
+    yield pages.table(columns, cells, words=("sweep", "strategy", "beats random"))
 
 
 def says(tests: Sequence[Row], detection: Sequence[Row], gains: Sequence[Row]) -> list[str]:
@@ -108,56 +244,6 @@ def _of_gains(rows: Sequence[Row]) -> Iterable[str]:
             yield f"Active learning, {name}: beats random in {len(beats)} of {len(own)} sweeps ({span})."
         else:
             yield f"Active learning, {name}: does not beat random ({span})."
-
-
-def test_cells(rows: Sequence[Row]) -> list[Row]:
-    """Rows of tests as the page shows them."""
-    return [
-        {
-            **{key: row[key] for key in ("sweep", "told", "test", "measure")},
-            "target": style.word(row["target"]),
-            "effect": _number(row["effect"], True),
-            "interval": _interval(row["low"], row["high"]),
-            "p": _p(row["p_median"]),
-            "q": f"{_p(row['q_min'])} – {_p(row['q_max'])}",
-            "rejected": f"{row['rejected']} of {row['seeds']}",
-        }
-        for row in rows
-    ]
-
-
-def detection_cells(rows: Sequence[Row]) -> list[Row]:
-    """Rows of detection as the page shows them."""
-    measures = ("auroc", "average_precision", "precision_at_n")
-    return [
-        {"sweep": row["sweep"], "kind": style.kind_word(row["kind"]), "detector": row["detector"]}
-        | {name: _with_interval(row, name) for name in measures}
-        for row in rows
-    ]
-
-
-def gain_cells(rows: Sequence[Row]) -> list[Row]:
-    """Rows of gains as the page shows them."""
-    return [
-        {"sweep": row["sweep"], "strategy": style.word(row["strategy"]), "gain": _number(row["gain"], True)}
-        | {"interval": _interval(row["low"], row["high"]), "beats": row["beats"]}
-        for row in rows
-    ]
-
-
-def overview(tests: Sequence[Row], losses: Mapping[str, Sequence[float]], contexts: Mapping[str, int]) -> list[Row]:
-    """One row for each sweep."""
-    found = []
-    for sweep, values in losses.items():
-        own = [row for row in tests if row["sweep"] == sweep and row["test"] == LINEAR and row["target"] in FACTORS]
-        told = max((row["effect"] for row in own if row["told"]), default=None)
-        untold = min((row["effect"] for row in own if not row["told"]), default=None)
-        mean = sum(values) / len(values)
-        found.append(
-            {"sweep": sweep, "seeds": len(values), "context": contexts[sweep], "loss": f"{mean:.2f}"}
-            | {"told": _maybe(told), "untold": _maybe(untold)}
-        )
-    return found
 
 
 def _maybe(value: float | None) -> str:

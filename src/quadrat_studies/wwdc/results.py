@@ -98,16 +98,22 @@ class VaePictures(qd.Result):
     """Figures of a VAE."""
 
     reconstructions: qd.File
+    """Reconstructions of test images and anomalies."""
     maps: qd.File
+    """Test samples in z, the latents: maps by PCA and UMAP, coloured by factor."""
 
 
 class Pictures(qd.Result):
     """Figures of one sweep."""
 
     samples: qd.File
+    """Samples by requested colour and angle, drawn from one u under many conditions, first seed."""
     maps: qd.File
+    """Test samples in u, first seed: maps by PCA and UMAP, coloured by factor."""
     log_prob: qd.File
+    """log p of normal samples and of each kind of anomaly, first seed."""
     roc: qd.File
+    """ROC curves of every detector for each kind of anomaly, mean over seeds."""
 
 
 class Page(qd.Result):

@@ -181,20 +181,18 @@ def pictures(
     return Pictures(**drawing.draw_sweep(flow[0], embed[0], anomaly, run))
 
 
-@study.task(memory="4GB", walltime="30m")
+@study.task(version=2, memory="4GB", walltime="30m")
 def page(
     flow: Annotated[qd.Many[FlowTraining, FlowFitted], qd.by("data_name", "experiment_name", missing="drop")],
     stat_test: Annotated[qd.Many[Testing, Tested], qd.by("data_name", "experiment_name", missing="drop")],
     anomaly: Annotated[qd.Many[Detecting, Detected], qd.by("data_name", "experiment_name", missing="drop")],
     learning: Annotated[qd.Many[Learning, Learned], qd.by("data_name", "experiment_name", missing="drop")],
-    pictures: Annotated[qd.Many[Any, Pictures], qd.by("data_name", "experiment_name", missing="drop")],
-    vae_pictures: Annotated[qd.Many[Any, VaePictures], qd.by("data_name", "experiment_name", missing="drop")],
     run: qd.Run,
 ) -> Page:
     """Write the page of the sweep."""
     from . import drawing
 
-    return Page(**drawing.write_page(flow, (stat_test, anomaly, learning), pictures, vae_pictures, run))
+    return Page(**drawing.write_page(flow, (stat_test, anomaly, learning), run))
 
 
 _FLOW = "{data_name}/{experiment_name}/"
@@ -207,7 +205,11 @@ for _task, _folder in ((vae, _VAE), (flow, _FLOW)):
     study.view(_task, _folder + "multiruns/{id:.8}/config.yaml", artifact="config")
 study.view(embed, _FLOW + "embeddings/{flow.id:.8}_{id:.8}.zarr", artifact="zarr")
 study.view(embed, _FLOW + "embeddings/{flow.id:.8}_{id:.8}_info.yaml", artifact="info")
-study.view(page, _FLOW + "page.html", artifact="page")
+study.view(page, _FLOW + "page.md", artifact="page")
 for _name in ("scores", "detection", "learning"):
     study.view(page, f"{_FLOW}figures/{_name}.png", artifact=f"{_name}_png")
     study.view(page, f"{_FLOW}figures/{_name}.pdf", artifact=f"{_name}_pdf")
+
+study.section("Flows on the latents of a VAE", page, "page")
+study.section("Each sweep", pictures, "maps", "samples", "log_prob", "roc")
+study.section("The VAE", vae_pictures, "reconstructions", "maps")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 import yaml
 
 from once import seen
+from page import sections
 from quadrat import BadInput
 from quadrat.session import Request, open_session
 from quadrat.testing.conformance import wait_until
@@ -155,6 +157,17 @@ def test_files_have_the_names_that_users_know(done: Project) -> None:
         folder = done.folder / "reports" / "figures" / experiment / f"{experiment}_{group}"
         for plot in ("adaption.png", "adaption.flag", "responses.pdf", "performance.png", "confusion.png"):
             assert (folder / plot).stat().st_size > 10, plot
+
+
+def test_the_report_has_the_figures_once(done: Project) -> None:
+    done.call("quadrat", "report", "dynvision", "-o", "report.html")
+    text = (done.folder / "report.html").read_text(encoding="utf-8")
+    parts = sections(text)
+    assert list(parts) == ["Across models", "Experiments", "What the classifier says", "Training", "Weights"]
+    assert all("<img" in part for part in parts.values())
+    assert parts["Experiments"].count("<img") == 6 * 2  # experiments
+    assert "accuracy" in parts["Across models"]
+    assert not re.search(r"<h3>Images</h3>", text)
 
 
 def test_models_and_tables_are_what_users_load(done: Project) -> None:

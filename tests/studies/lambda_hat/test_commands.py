@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import studying
+from page import sections
 from quadrat.store.store import Store
 from studies.lambda_hat.sweeps import EXAMPLES, SMALL, Folder, complete, example, finished
 
@@ -104,6 +105,17 @@ def test_what_is_added_is_all_that_is_new(here: Path, before: str, targets: int,
 
 
 @pytest.mark.slow
+def test_the_report_has_the_page_and_its_figures_once(small: Folder, tmp_path: Path) -> None:
+    small.quadrat("report", "lambda_hat", "-o", str(tmp_path / "report.html"))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    ((title, part),) = sections(text).items()
+    assert title == "Local learning coefficients"
+    assert part.count("<h3") == 4  # the page's headings below that of the section
+    assert part.count("<figure><img") == 4
+    assert "<code>llc" not in text  # not in the gallery again
+    assert "λ̂" in part
+
+
 def test_each_target_is_built_once(small: Folder) -> None:
     assert small.counts("finished", "status") == {"target": 3, "sample": 6, "diagnose": 6, "summary": 1}
     records = Store(small.path / "runs").records()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from page import sections
 
 pytest.importorskip("torch")
 
@@ -55,6 +58,18 @@ def test_the_counts_are_those_of_the_specification(tmp_path: Path) -> None:
         "seed_average": 6,
         "summary": 1,
     }
+
+
+def test_the_report_has_the_figures_once(swept: Path) -> None:
+    quadrat(swept, "report", "mnist_fgsm", "-o", "report.html")
+    text = (swept / "report.html").read_text(encoding="utf-8")
+    (part,) = sections(text).values()
+    assert re.findall(r"<figcaption>(.*?)</figcaption>", part) == [
+        "Accuracy against dropout, means over seeds.", "Accuracy under attack, means over seeds.",
+    ]  # fmt: skip
+    images = re.findall(r'src="data:image/webp[^"]*"', text)
+    assert len(images) == 2 + 18  # the examples of each attack are in the gallery
+    assert len(set(images)) == len(images)
 
 
 def test_averages_over_seeds_are_numpys(swept: Path) -> None:

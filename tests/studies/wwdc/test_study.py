@@ -18,6 +18,7 @@ import torch
 import yaml
 
 from once import once, seen
+from page import Page, sections
 from quadrat.testing.conformance import wait_until
 from quadrat_studies.wwdc.inference.embedding import open_embeddings
 from quadrat_studies.wwdc.products import FIELDS
@@ -106,22 +107,29 @@ def test_every_embedding_is_of_the_vae_that_its_info_names(done: Project) -> Non
 
 
 def test_the_page_says_what_was_found(done: Project) -> None:
-    text = (done.folder / "runs/TINY/FLOW/page.html").read_text()
-    words = re.sub(r"\s+", " ", re.sub(r"<style.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL))
+    folder = done.folder / "runs/TINY/FLOW"
+    text = (folder / "page.md").read_text(encoding="utf-8")
     for said in (
-        "Drop the colour",
-        "Drop b, angle and scale",
-        "R²",
-        "Benjamini–Hochberg",
-        "AUROC",
-        "Mahalanobis",
-        "isolation forest",
+        *("Drop the colour", "Drop b, angle and scale", "R²", "Benjamini–Hochberg", "AUROC", "Mahalanobis"),
+        *("isolation forest", "random", "## Factors in u", "## Is u standard normal?", "## Active learning"),
     ):
-        assert said in words, said
-    assert "random" in words
-    assert text.count("<img") >= 6
-    assert not re.search(r'(?:src|href)="(?!data:|#)', text)  # nothing outside is needed to read it
-    assert all(re.search(r'alt="[^"]{10,}"', tag) for tag in re.findall(r"<img[^>]*>", text))
+        assert said in text, said
+    figures = re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", text)
+    assert [name for _, name in figures] == [f"figures/{name}.png" for name in ("scores", "detection", "learning")]
+    assert all(len(words) > 10 and (folder / name).is_file() for words, name in figures)
+
+
+def test_the_report_has_the_page_and_the_figures_once(done: Project) -> None:
+    done.quadrat("report", "wwdc", "experiment=TINY_FLOW", "-o", "report.html")
+    text = (done.folder / "report.html").read_text(encoding="utf-8")
+    parts = sections(text)
+    assert list(parts) == ["Flows on the latents of a VAE", "Each sweep", "The VAE"]
+    assert [part.count("<img") for part in parts.values()] == [3, 8, 2]
+    assert "drop_variables=" in parts["Each sweep"]
+    page = Page(text)
+    assert all(address.startswith("data:") for address in page.all("img", "src"))  # nothing outside is needed
+    assert all(len(words) >= 10 for words in Page("".join(parts.values())).all("img", "alt"))
+    assert not re.search(r"<h3>Images</h3>", text)
 
 
 def test_results_and_tables(done: Project) -> None:
