@@ -16,14 +16,14 @@ SHOWN = 5
 
 def show_failures(failures: Sequence[Failure], blocked: int) -> None:
     """Failures by cause, most frequent first."""
-    causes: dict[tuple[str, str, str], list[Failure]] = {}
-    for failure in failures:
-        causes.setdefault((failure.task, failure.kind, failure.message), []).append(failure)
-    ordered = sorted(causes.items(), key=lambda cause: -len(cause[1]))
-    for (task, kind, message), members in ordered[:SHOWN]:
-        label = "" if kind == "error" else f" ({kind})"
-        say(f"\nFAILED {plural(len(members), 'run')} of {task}{label}: {message}")
-        show_one(members[0])
+    from quadrat.store.failures import by_cause
+
+    ordered = by_cause(failures)
+    for cause in ordered[:SHOWN]:
+        first = cause.first
+        label = "" if first.kind == "error" else f" ({first.kind})"
+        say(f"\nFAILED {plural(len(cause.ids), 'run')} of {first.task}{label}: {first.message}")
+        show_one(first)
     if len(ordered) > SHOWN:
         say(f"\n… and {plural(len(ordered) - SHOWN, 'more cause')}: `quadrat logs RUN` shows each")
     if blocked:

@@ -9,13 +9,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import orjson
 
 from quadrat.config.spelling import value_text
 from quadrat.core.errors import BadInput
-from quadrat.plan.plan import Plan, Reason, TaskPlan
+from quadrat.plan.plan import Plan, TaskPlan
 from quadrat.querying import averaged, table
+from quadrat.querying.causes import causes
 from quadrat.querying.logged import logged_by
 from quadrat.reporting.gallery import Picture, pictures
 from quadrat.reporting.sections import Section, sections
@@ -24,12 +24,10 @@ from quadrat.results.figures.automatic import Graph, graphs, learning
 from quadrat.results.human import Shown, exact, shown
 from quadrat.results.table import RUN, Table
 from quadrat.session import Session
-from quadrat.store import failures
-from quadrat.store.failures import Failure
+from quadrat.store.failures import Cause
 
 MOST_ROWS = 5000
 """So many rows of a task's table are in a report."""
-_MOST_FAILURES = 200
 _MOST_VALUES = 12
 _WORDS = ("true", "false", "null", "nan", "inf")
 """What the grammar of overrides does not read as a text."""
@@ -108,7 +106,7 @@ class Report:
         written: when, in seconds since 1970.
         counts: runs, finished, to_run, failed, outdated of the whole plan.
         parts: the tasks, upstreams first.
-        failures: those of the plan, by cause; and how many there are.
+        failures: those of the plan, by cause.
         provenance: where it ran.
         sections: what the study itself tells of its sweep.
     """
@@ -119,7 +117,7 @@ class Report:
     written: float
     counts: dict[str, int]
     parts: list[Part]
-    failures: list[tuple[int, Failure]]
+    failures: list[Cause]
     provenance: Provenance
     sections: list[Section]
 
@@ -140,8 +138,9 @@ def gather(session: Session) -> Report:
     parts = [_part(session, plan, one, own.artifacts.get(one.task.name, set())) for one in active]
     command = shlex.join(["quadrat", "run", _spelled(session), *session.request.overrides])
     total = {key: counts[key] for key in ("runs", "finished", "to_run", "failed", "outdated")}
+    failed = causes(session.store.layout, active)
     return Report(
-        session.study.name, str(session.store.root), command, time.time(), total, parts, _failures(session, active),
+        session.study.name, str(session.store.root), command, time.time(), total, parts, failed,
         _provenance(session, active), own.sections,
     )  # fmt: skip
 
@@ -225,18 +224,6 @@ def _averages(made: Table) -> Averages | None:
         groups.setdefault(row[1:], []).append(row[0])
     runs = [groups.get(row, []) for row in means.select(keys).iter_rows()] if keys else [made.rows[RUN].to_list()]
     return Averages(", ".join(away), shown(means, made.axes, averaged=away, choices=made.choices), runs)
-
-
-def _failures(session: Session, active: list[TaskPlan]) -> list[tuple[int, Failure]]:
-    """Failures by cause, the most frequent first: how many, and one of them."""
-    causes: dict[tuple[str, str, str], list[Failure]] = {}
-    for one in active:
-        failed = np.flatnonzero((one.reason == Reason.FAILED) | (one.reason == Reason.HELD))[:_MOST_FAILURES]
-        for run in failed.tolist():
-            failure = failures.read(session.store.layout, one.ids[run].hex())
-            if failure is not None:
-                causes.setdefault((failure.task, failure.kind, failure.message), []).append(failure)
-    return sorted(((len(members), members[0]) for members in causes.values()), key=lambda one: -one[0])
 
 
 def _provenance(session: Session, active: list[TaskPlan]) -> Provenance:

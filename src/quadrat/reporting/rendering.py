@@ -97,7 +97,7 @@ def _environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.filters |= {"duration": duration, "amount": amount, "moment": moment, "count": "{:,}".format}
-    made.filters["markdown"] = human.markdown
+    made.filters |= {"markdown": human.markdown, "plain": human.plain}
     return made
 
 

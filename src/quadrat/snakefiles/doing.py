@@ -90,13 +90,9 @@ class Doer:
             for number in range(len(self._chunks(target)))
         ]
         failed = [id for one in told for id in one["failed"]]
-        causes: dict[tuple[str, str], list[Failure]] = {}
-        for id in failed:
-            failure = failures.read(self._store.layout, id)
-            if failure is not None:
-                causes.setdefault((failure.task, failure.message), []).append(failure)
-        for members in causes.values():
-            self._tell(shown(members[0], len(members)))
+        kept = [failures.read(self._store.layout, id) for id in failed]
+        for cause in failures.by_cause(one for one in kept if one is not None):
+            self._tell(shown(cause.first, len(cause.ids)))
         if blocked := sum(one["blocked"] for one in told):
             self._tell(f"runs that did not run, since what they read is not finished: {blocked}\n")
         if failed or blocked:

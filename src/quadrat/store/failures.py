@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,22 @@ class Failure:
     inputs: dict[str, Any] = field(default_factory=dict)
     group: dict[str, Any] = field(default_factory=dict)
     plan: str = ""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Runs of a task that failed in the same way: the first of them, and the ids of all."""
+
+    first: Failure
+    ids: list[str]
+
+
+def by_cause(failures: Iterable[Failure]) -> list[Cause]:
+    """Failures by task, kind and message, the most frequent first."""
+    found: dict[tuple[str, str, str], Cause] = {}
+    for one in failures:
+        found.setdefault((one.task, one.kind, one.message), Cause(one, [])).ids.append(one.id)
+    return sorted(found.values(), key=lambda cause: -len(cause.ids))
 
 
 def write(layout: Layout, failure: Failure, log: bytes = b"") -> None:

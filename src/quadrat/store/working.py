@@ -88,7 +88,9 @@ def _leases(layout: Layout) -> list[tuple[int, Owner]]:
         if entry.name.startswith(".") or entry.is_dir():
             continue
         with contextlib.suppress(OSError, ValueError):
-            told: Mapping[str, Any] = orjson.loads(Path(entry.path).read_bytes())
+            told = orjson.loads(Path(entry.path).read_bytes())
+            if not isinstance(told, Mapping):
+                continue
             about = entry.stat()
             alive = not is_gone(told) and time.time() - about.st_mtime <= _SLACK * lease_seconds()
             name = layout.lease_owner(entry.name)
