@@ -23,6 +23,8 @@ All of it is **bold**, <script>alert(1)</script> and <img src=x onerror=alert(1)
 
 ![the <b>course</b>](figures/course.png)
 
+Again: ![the course](figures/course.png)
+
 The course of it, also [as a file](figures/course.png) and [as numbers](numbers.csv).
 
 ## Links
@@ -178,6 +180,7 @@ def test_nothing_of_prose_is_markup_and_nothing_is_fetched(text: str) -> None:
     ids = {values["id"] for _, values in page.tags if "id" in values}
     assert {link[1:] for link in links if link.startswith("#")} <= ids
     said = "".join(page.texts)
+    assert "Again: [the course: figures/course.png]" in said  # an image is in the page once
     for words in ("[up: ../../../../outside.png]", "[web: https://example.org/x.png]", "[no: missing.png]", "[ln: "):
         assert words in said
     assert "[also: " in said
@@ -247,7 +250,7 @@ def test_markdown_leads_to_the_files_of_runs(markdown: tuple[Path, str]) -> None
     assert "### Second\n" in said
     found = re.findall(r"!\[[^\]]*\]\(([^)]+\.(?:png|svg))\)", said.replace("# no heading ![](figures/course.png)", ""))
     local = [address for address in found if not address.startswith("https://")]
-    assert len(local) == 1 + 24 + 24 + 24
+    assert len(local) == 2 + 24 + 24 + 24
     assert all((file.parent / address).is_file() for address in local)
     assert "# no heading ![](figures/course.png)\n" in said
     assert "up (../../../../outside.png)" in said

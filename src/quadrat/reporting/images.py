@@ -25,6 +25,8 @@ _SCREEN = 96.5
 """Dots for an inch: what tells no more has no size on paper."""
 _INCH = 128
 """Pixels of a page for an inch of a figure."""
+_NARROW = 640
+"""Pixels of a page."""
 _LARGEST_VECTOR = 1_000_000
 """Bytes of an SVG."""
 
@@ -40,6 +42,11 @@ class Embedded:
 
     address: str
     width: int | None = None
+
+    @property
+    def broad(self) -> bool:
+        """Whether it cannot be read on a narrow screen as a whole."""
+        return (self.width or 0) > _NARROW
 
 
 def small(file: Path) -> str | None:

@@ -22,8 +22,8 @@ _IMAGE_OR_LINK = re.compile(
     r"(?P<code>(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`))|(?P<mark>!?)\[(?P<text>[^\]\[]*)\]\((?P<to>[^)\s]+)\)"
 )
 """Images and links of one line; those in code are none."""
-_LONG_CELL = 50
-"""Letters: a cell of more is given the width to be read."""
+_CELLS = (("long", 50), ("some", 16))
+"""Cells of more letters than these are given the width to be read."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,11 @@ def html(prose: Prose, *, level: int, prefix: str, title: str = "") -> str:
     tokens = _without_title(parser.parse(prose.text), title)
     shift = _shift(tokens, level)
     slugs = _number_headings(tokens, shift, prefix)
+    rest = dict(prose.images)
     for token in tokens:
         if token.children:
             _settle_links(token.children, prose, slugs)
-            token.children = [_image(child, prose) for child in token.children]
+            token.children = [_image(child, rest) for child in token.children]
     return str(parser.renderer.render(list(_dressed(tokens)), parser.options, {}))
 
 
@@ -183,16 +184,17 @@ def _settle_links(children: Sequence[Token], prose: Prose, slugs: Mapping[str, s
         open_tags.append(child.tag)
 
 
-def _image(child: Token, prose: Prose) -> Token:
-    """An image with its data in it, or its words."""
+def _image(child: Token, rest: dict[str, Embedded | None]) -> Token:
+    """An image with its data in it, once; or its words."""
     if child.type != "image":
         return child
     source = str(child.attrs.get("src", ""))
-    found = prose.images.get(source)
+    found = rest.pop(source, None)
     if found is None:
         return Token("text", "", 0, content=f"[{child.content}: {source}]" if child.content else f"[{source}]")
     child.attrs["src"] = found.address
     child.attrs |= {"width": found.width} if found.width else {}
+    child.attrs |= {"class": "broad"} if found.broad else {}
     return child
 
 
@@ -207,7 +209,8 @@ def _dressed(tokens: Sequence[Token]) -> Iterator[Token]:
             yield _raw(f'<div class="{box}" tabindex="0" role="region" aria-label="table">')
         if token.type in ("th_open", "td_open"):
             right = str(token.attrs.pop("style", "")).endswith("right")
-            kind = "n" if right else "long" if len(tokens[at + 1].content) > _LONG_CELL else ""
+            letters = len(tokens[at + 1].content)
+            kind = "n" if right else next((name for name, least in _CELLS if letters > least), "")
             token.attrs |= {"class": kind} if kind else {}
         button = token.type in ("th_open", "th_close") and _is_plain(tokens[at + (1 if token.nesting > 0 else -1)])
         if token.type == "th_open":
