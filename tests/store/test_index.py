@@ -121,6 +121,8 @@ class IndexMachine(RuleBasedStateMachine):
         records = [found.record(row) for row in range(len(found))]
         assert {record.id: (record.attempt, record.metrics["value"]) for record in records} == wanted
         assert found.ids() == sorted(wanted)
+        for text in (*(one.encode() for one in IDS[:4]), b'"study"', b"nowhere"):
+            assert found.mentioning(text) == [row for row in range(len(found)) if text in found.raw(row)]
 
 
 TestIndex = IndexMachine.TestCase
