@@ -56,6 +56,15 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium without a network; a test that wants it is skipped where there is none, but not in CI."""
+    from browsing import started
+
+    with started() as shown:
+        yield shown
+
+
+@pytest.fixture(scope="session")
 def data_root() -> Path | None:
     """The folder of real images: $QUADRAT_DATA, else ../shared/data beside the checkout, else None."""
     for folder in (Path(_DATA) if _DATA else None, ROOT.parent / "shared" / "data"):

@@ -19,8 +19,17 @@ from quadrat.session import Session, selection
 if TYPE_CHECKING:
     import polars as pl
 
+    from quadrat.plan.plan import Plan
 
-def table(session: Session, task: str, *, all: bool = False, where: Sequence[str] = ()) -> Table:  # noqa: A002
+
+def table(
+    session: Session,
+    task: str,
+    *,
+    all: bool = False,  # noqa: A002
+    where: Sequence[str] = (),
+    plan: Plan | None = None,
+) -> Table:
     """The tidy table of a task: one row per finished run (and label), with the parameters and metrics of its chain.
 
     Args:
@@ -28,13 +37,14 @@ def table(session: Session, task: str, *, all: bool = False, where: Sequence[str
         task: the name of a task.
         all: every finished run of the store in place of those of the plan; labels are not known there.
         where: selections of rows, on any column: "seed=1,2", "dropout_prob>=0.1", "test_acc>0.9".
+        plan: the plan of the request, where it is there already.
 
     Raises:
         BadInput: for a task or a name that does not exist, or a selection that no run passes.
     """
     if task not in session.study.tasks:
         raise unknown("task", task, list(session.study.tasks))
-    made = stored(session, task) if all else planned(session, task)
+    made = stored(session, task) if all else planned(session, task, plan)
     return finished(_selected(session, made, where))
 
 

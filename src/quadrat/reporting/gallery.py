@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from quadrat.reporting import images
-from quadrat.results.human import exact, short
 from quadrat.results.table import RUN, Table
+from quadrat.results.telling import apart, texts
 from quadrat.store.store import Store
 
 _MOST = 60
@@ -43,35 +43,17 @@ def pictures(
         if name not in without and str(artifact["path"]).lower().endswith(images.KINDS)
     ]
     step = -(-len(wanted) // _MOST) or 1
-    apart = told(made)
+    words = told(made)
     found = []
     for name, raw, path in wanted[::step]:
         file = store.layout.run(raw["id"], raw["attempt"]) / path
         address = images.small(file)
         if address:
-            found.append(Picture(name, raw["id"], apart.get(raw["id"], ""), address, str(file)))
+            found.append(Picture(name, raw["id"], words.get(raw["id"], ""), address, str(file)))
     return found
 
 
 def told(made: Table) -> dict[str, str]:
-    """What sets each run of a task apart from the others, by its id: `lr=0.1, seed=2`.
-
-    As few names as it takes: labels, and then parameters; those that follow from others are not told.
-    """
+    """What sets each run of a task apart from the others, by its id: `lr=0.1, seed=2`; labels first."""
     rows = made.rows.unique([RUN], keep="first", maintain_order=True)
-    names: list[str] = []
-    apart = 1
-    for those in (list(made.labels), made.varying()):
-        while those and apart < len(rows):
-            counts = {name: len(rows.select(*names, name).unique()) for name in those}
-            best = max(those, key=counts.__getitem__)
-            if counts[best] <= apart:
-                break
-            apart = counts[best]
-            names.append(best)
-            those.remove(best)
-    names = [name for name in made.axes if name in names]
-    return {
-        row[RUN]: ", ".join(f"{name}={short(exact(row[name]))}" for name in names if row[name] is not None)
-        for row in rows.iter_rows(named=True)
-    }
+    return dict(zip(rows[RUN].to_list(), texts(rows, apart(rows, made.labels, made.varying())), strict=True))

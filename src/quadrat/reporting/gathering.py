@@ -160,7 +160,7 @@ def _part(session: Session, plan: Plan, one: TaskPlan, elsewhere: set[str]) -> P
         part.peak_memory = max(part.peak_memory, int(raw.get("peak_memory", 0)))
     if not records:
         return part
-    made = table(session, one.task.name)
+    made = table(session, one.task.name, plan=plan)
     part.notes += made.notes
     part.swept = _swept(made)
     frame = made.frame.unique([RUN], keep="first", maintain_order=True)

@@ -67,7 +67,7 @@ def figure(file: Path) -> Embedded | None:
     if opened is None:
         return None
     image, inches = opened
-    exact = _webp(image, lossless=True, quality=50)
+    exact = _webp(image, lossless=True, quality=20, method=1)  # twice as fast as usual, 8 % larger
     content = exact if len(exact) <= _LOSSLESS else min(exact, _webp(image, quality=90), key=len)
     return Embedded(_address("webp", content), round(inches * _INCH) if inches else None)
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from markupsafe import escape
 
 from quadrat.reporting.images import Embedded
 
@@ -83,7 +84,7 @@ def html(prose: Prose, *, level: int, prefix: str, title: str = "") -> str:
         if token.children:
             _settle_links(token.children, prose, slugs)
             token.children = [_image(child, rest) for child in token.children]
-    return str(parser.renderer.render(list(_dressed(tokens)), parser.options, {}))
+    return str(parser.renderer.render(list(_dressed(tokens, title)), parser.options, {}))
 
 
 def moved(prose: Prose, *, level: int, start: Path, title: str = "") -> str:
@@ -198,15 +199,21 @@ def _image(child: Token, rest: dict[str, Embedded | None]) -> Token:
     return child
 
 
-def _dressed(tokens: Sequence[Token]) -> Iterator[Token]:
+def _dressed(tokens: Sequence[Token], title: str) -> Iterator[Token]:
     """The tokens with what the report adds: sortable tables in boxes that scroll, images alone as figures."""
+    tables = 0
     for at, token in enumerate(tokens):
         if token.type == "paragraph_open" and _is_figure(tokens[at + 1]):
             token.tag = tokens[at + 2].tag = "figure"
+            if any(child.attrs.get("class") == "broad" for child in tokens[at + 1].children or ()):
+                token.attrs["tabindex"] = "0"  # on narrow screens it scrolls
+        if token.type == "heading_open":
+            title = tokens[at + 1].content
         if token.type == "table_open":
             token.attrs["data-sort"] = ""
             box = "tall" if _rows(tokens[at:]) > LONG else "wide"
-            yield _raw(f'<div class="{box}" tabindex="0" role="region" aria-label="table">')
+            tables += 1
+            yield _raw(f'<div class="{box}" tabindex="0" role="region" aria-label="{escape(title)}: table {tables}">')
         if token.type in ("th_open", "td_open"):
             right = str(token.attrs.pop("style", "")).endswith("right")
             letters = len(tokens[at + 1].content)

@@ -137,7 +137,9 @@ def sections(session: Session, plan: Plan) -> Sections:
             continue
         if one.title not in by_title:
             by_title[one.title] = Section(f"section-{len(by_title) + 1}", one.title, [])
-        reading = _Reading(session, session.study.tasks[one.task], room, found.artifacts.setdefault(one.task, set()))
+        reading = _Reading(
+            session, plan, session.study.tasks[one.task], room, found.artifacts.setdefault(one.task, set())
+        )
         by_title[one.title].groups.append(reading.group(one, tasks))
     found.sections += by_title.values()
     return found
@@ -148,6 +150,7 @@ class _Reading:
     """Reads the artifacts of a task's runs."""
 
     session: Session
+    plan: Plan
     task: Task
     room: images.Room
     used: set[str]
@@ -167,7 +170,7 @@ class _Reading:
         if len(chosen) < len(rows):
             group.notes.append(f"{len(chosen)} of {len(rows):,} finished runs are shown, spread over all.")
         self.used.update(one.artifacts)
-        apart = told(table(self.session, one.task))
+        apart = told(table(self.session, one.task, plan=self.plan))
         for row in chosen:
             raw = orjson.loads(self.session.store.index.raw(row))
             blocks = [block for name in one.artifacts for block in self._blocks(one, name, raw)]

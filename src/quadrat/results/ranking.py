@@ -11,8 +11,8 @@ from quadrat.results.aggregate import is_number, over
 from quadrat.results.columns import free
 from quadrat.results.counting import OPTION
 from quadrat.results.curves import axis_label, seeds_of
-from quadrat.results.human import exact
 from quadrat.results.table import RUN, Table
+from quadrat.results.telling import apart, texts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,7 +24,7 @@ class Ranking:
 
     Attributes:
         rows: a row for each: the parameters that vary, `@mean`, `@ci95` (half width; null for one run), `@n`, and
-            `@name`, the parameters as text; best first.
+            `@name`, as many of the parameters as it takes to know it by; best first.
         axes: the parameters that vary.
         y: the metric.
         lowest: whether small is good.
@@ -76,19 +76,14 @@ def ranking(
     if not len(means):
         raise BadInput(f"no run of '{table.task}' with '{y}' counts", hint=f"{OPTION} averages them all the same")
     means = means.select(*varying, "@mean", "@ci95", "@n").sort("@mean", descending=not lowest, maintain_order=True)
-    texts = [_name(varying, row) or table.task for row in means.select(varying).iter_rows()]
+    named = [text or table.task for text in texts(means, apart(means, varying))]
     labels = {name: axis_label(name, table.texts.get(name, "")) for name in (*varying, y)}
     kept = tuple(name for name in away if rows[name].n_unique() > 1)
     return Ranking(
-        means.with_columns(pl.Series("@name", texts or [table.task] * len(means))),
+        means.with_columns(pl.Series("@name", named)),
         tuple(varying),
         y,
         lowest,
         kept,
         labels,
     )
-
-
-def _name(names: Sequence[str], values: Sequence[object]) -> str:
-    """A configuration as text; what it lacks is not named."""
-    return ", ".join(f"{name}={exact(value)}" for name, value in zip(names, values, strict=True) if value is not None)

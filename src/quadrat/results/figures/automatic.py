@@ -16,6 +16,7 @@ from quadrat.results.figures.charting import Chart, chart
 from quadrat.results.human import exact
 from quadrat.results.ranking import ranking
 from quadrat.results.table import Table
+from quadrat.results.telling import apart, texts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -99,14 +100,12 @@ def _told_apart(made: Table, varying: Sequence[str]) -> Table:
     loose = (*made.loose, *made.labels, *varying)
     if not varying:
         return replace(made, loose=loose)
-    label = free(", ".join(varying), made.rows.columns)
     each = made.rows.select(varying).unique(maintain_order=True)
-    texts = [
-        exact(row[0]) if len(row) == 1 else ", ".join(f"{n}={exact(v)}" for n, v in zip(varying, row, strict=True))
-        for row in each.iter_rows()
-    ]
+    names = apart(each, varying)
+    label = free(", ".join(names), made.rows.columns)
+    named = [exact(value) for value in each[names[0]]] if len(names) == 1 else texts(each, names)
     rows = made.rows.join(
-        each.with_columns(pl.Series(label, texts)), on=varying, nulls_equal=True, maintain_order="left"
+        each.with_columns(pl.Series(label, named)), on=varying, nulls_equal=True, maintain_order="left"
     )
     return replace(made, rows=rows, labels=(*made.labels, label), loose=loose)
 
