@@ -5,11 +5,12 @@ BIN := .venv/bin
 STAMP := .venv/.quadrat-setup
 DEMO_STORE := demo-runs
 SLURM := slurmctld slurmd slurm-client munge
+BROWSER := chromium fonts-dejavu-core
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint slurm format bench docs constraints clean
+.PHONY: help setup demo test lint slurm browser format bench docs constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,7 +28,7 @@ demo: $(STAMP) ## train and attack on real digits; a second time nothing is left
 	@$(BIN)/quadrat run mnist_fgsm --store $(DEMO_STORE)
 	@$(BIN)/quadrat results mnist_fgsm attack --over seed --store $(DEMO_STORE)
 
-test: lint slurm ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
+test: lint slurm browser ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
 	@echo "── pytest"
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
@@ -55,6 +56,21 @@ slurm: ## install the Debian packages for the tests of the cluster, if this user
 	fi; \
 	there > /dev/null && exit; \
 	echo "slurm: the tests of the cluster need these Debian packages: $(SLURM)"; \
+	[ -z "$$CI" ]
+
+# The tests of pages open them in Chromium, which also prints the report as PDF; they skip without, but not in CI.
+browser: ## install Chromium for the tests of pages, if this user may
+	@there() { [ -n "$$QUADRAT_CHROMIUM" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
+	there > /dev/null && exit; \
+	[ "$$(id -u)" = 0 ] && root= || root='sudo -n'; \
+	if command -v apt-get > /dev/null && $$root true 2> /dev/null; then \
+	  echo "── browser: apt-get install $(BROWSER)"; \
+	  get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" > /dev/null; }; \
+	  install() { get install -y --no-install-recommends $(BROWSER); }; \
+	  install 2> /dev/null || { get update && install; }; \
+	fi; \
+	there > /dev/null && exit; \
+	echo "browser: the tests of pages need these Debian packages: $(BROWSER)"; \
 	[ -z "$$CI" ]
 
 format: $(STAMP) ## mend what can be mended by itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -106,8 +107,12 @@ def _not_found(request: Request, error: Exception) -> Response:
 
 
 def _command(watch: Watch) -> str:
-    asked = watch.session.request
-    return " ".join(["quadrat run", watch.session.study.name, *asked.overrides])
+    """The command that runs the whole sweep, from any folder of this machine."""
+    session = watch.session
+    ref, asked = session.loaded.ref, session.request
+    study = ref.target if ref.kind == "file" else session.study.name
+    files = [word for file in asked.config_files for word in ("--config", str(file))]
+    return shlex.join(["quadrat", "run", study, *asked.overrides, *files, "--store", str(session.store.root)])
 
 
 def _id(request: Request) -> str:
