@@ -25,9 +25,13 @@ from quadrat.settings import EXECUTORS
 from quadrat.snakefiles.calling import run_on_snakemake
 from quadrat.store.commit import disk_error
 from quadrat.store.lease import Lease
+from quadrat.store.store import Store
 from quadrat.store.upkeep import reap
 from quadrat.submitting import Ask, run_on_slurm
 from quadrat.viewing import named_views
+
+FIRST_SAVE = 20_000
+"""Runs of a sweep after which its index is saved for the first time."""
 
 Maker = Callable[[Context, Listener], Executor]
 """Makes an executor, and has it tell lines for the user to a listener."""
@@ -91,9 +95,12 @@ def _run_from_here(session: Session, plan: Plan, make: Maker, how: How, listen: 
         context = make_context(session, plan, lease.owner)
         executor = make(context, listen)
 
+        keeper = _Keeper(session.store)
+
         def hear(event: str, value: Any) -> None:
             if event == "done":
                 linker.link(value[0], value[1].id)
+                keeper.count()
             listen(event, value)
 
         scheduler = Scheduler(plan, session.store, executor, context, lease, how.options, hear)
@@ -112,6 +119,26 @@ def _run_from_here(session: Session, plan: Plan, make: Maker, how: How, listen: 
         lease.release()
         with contextlib.suppress(OSError):  # a cache; and if the store is gone, that is the error to be told
             session.store.refresh()
+
+
+@dataclass
+class _Keeper:
+    """Saves the index of a long sweep now and then, so that who looks at the store meanwhile finds most of it read.
+
+    Each time twice as many runs as the last: what that costs in all is what saving once at the end does.
+    """
+
+    store: Store
+    done: int = 0
+    next: int = FIRST_SAVE
+
+    def count(self) -> None:
+        """One more run is done."""
+        self.done += 1
+        if self.done >= self.next:
+            self.next *= 2
+            with contextlib.suppress(OSError):
+                self.store.refresh()
 
 
 def _submit(session: Session, plan: Plan, how: How, listen: Listener) -> Tally:

@@ -127,7 +127,9 @@ def test_a_run_that_waits_is_there_too(reader: TestClient) -> None:
 
 
 def test_failures_by_cause(reader: TestClient) -> None:
-    found = told(reader, "failures")
+    answer = told(reader, "failures")
+    found = answer["causes"]
+    assert (answer["failed"], answer["read"], answer["kinds"]) == (6, 6, 2)
     assert sorted(one["count"] for one in found) == [3, 3]
     assert {one["task"] for one in found} == {"fit"}
     assert all("too fast" in one["message"] and one["rerun"] for one in found)
@@ -151,6 +153,21 @@ def test_groups_are_the_means_of_results(reader: TestClient, opened: Any) -> Non
         assert halves == pytest.approx(own["loss_ci95"].to_list())
     assert "rate" in found["axes"]
     assert "loss" in found["metrics"]
+
+
+def test_a_difference_to_a_run_that_waits_and_to_nothing(reader: TestClient) -> None:
+    one, other = rows(reader, "mean", filter="state:finished")[0], rows(reader, "mean", filter="state:waiting")[0]
+    found = told(reader, f"runs/{one['run']}/difference", other=other["run"][:10])
+    assert {each["name"] for each in found["params"]} >= {"rate"}
+    for text in ("", "xyz", "/etc/passwd", "../..", "f" * 33, "0" * 32):
+        answer = reader.get(f"/api/odd/runs/{one['run']}/difference", params={"other": text})
+        assert answer.status_code == 404, text
+        assert "passwd" not in answer.text
+
+
+def test_a_series_for_each_value_of_the_axis_itself_is_none(reader: TestClient) -> None:
+    found = told(reader, "tasks/fit/comparison", x="rate", y="loss", hue="rate")
+    assert len(found["chart"]["series"]) == 1
 
 
 def test_groups_where_nothing_is_there_to_show(reader: TestClient) -> None:

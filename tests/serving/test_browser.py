@@ -89,6 +89,15 @@ def test_it_follows_a_sweep_that_another_process_runs(folder: Path, browser: Bro
         assert "<script>alert('log')</script> rate 9.0" in shown
         assert "quadrat debug" in shown
         seen.check()
+        # Another request of the same study: the page that is open shows it, to its end.
+        gate(folder, *(f"3.{step}" for step in [*steps, "end"]))
+        seen.go("#/growing/runs/fit")
+        seen.wait("document.querySelectorAll('.tabulator-row').length === 4")
+        with command(folder, "run", "growing.py", "rate=0.1", "seed=1,2,3") as running:
+            running.wait(60)
+        seen.wait("document.querySelectorAll('.tabulator-row .state.finished').length === 3")
+        seen.wait("document.querySelectorAll('.tabulator-row').length === 3")
+        seen.check()
 
 
 @pytest.mark.parametrize("width", [1200, 420])

@@ -41,6 +41,17 @@ def test_the_address_with_the_token_becomes_a_cookie_and_leaves_the_address(stra
     assert stranger.get("/").status_code == 200  # by the cookie
 
 
+@pytest.mark.parametrize("other", ["foo/bar=1", "a@b=2", 'a={"x":1}', "flag", "a[0]=1", 'a="unclosed'])
+def test_cookies_of_other_programs_of_this_host_do_no_harm(stranger: TestClient, other: str) -> None:
+    for cookies in (f"{other}; quadrat={TOKEN}", f"quadrat={TOKEN}; {other}"):
+        assert stranger.get("/api/studies", headers={"Cookie": cookies}).status_code == 200
+
+
+def test_the_redirection_names_no_other_host(stranger: TestClient) -> None:
+    answer = stranger.get(f"{LOCAL}//evil.example/?token={TOKEN}")
+    assert answer.headers["location"] == "/evil.example/"
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8724", "localhost.evil.example", "192.168.0.7", ""])
 def test_another_name_of_this_machine_is_refused_with_the_token_too(reader: TestClient, host: str) -> None:
     assert reader.get("/api/studies", headers={"Host": host}).status_code == 421

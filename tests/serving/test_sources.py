@@ -74,6 +74,29 @@ def test_a_request_that_cannot_be_read_any_more_is_told(tmp_path: Path) -> None:
     assert "lost.py" in sources.notes()["gone"]
 
 
+@pytest.mark.usefixtures("unhurried")
+@pytest.mark.parametrize("text", ["[1]", '{"study": 1}', "null", "{", ""])
+def test_what_is_no_request_is_passed_over(tmp_path: Path, text: str) -> None:
+    run(tmp_path, "first", x=1)
+    store = Store(tmp_path / "runs")
+    (store.layout.plans / "odd.json").write_text(text, encoding="utf-8")
+    assert list(Sources(store).watches()) == ["first"]
+
+
+@pytest.mark.usefixtures("unhurried")
+@pytest.mark.parametrize("line", ["raise SystemExit(3)", "1 / 0", "import nothing_of_this_name"])
+def test_a_study_that_fails_as_it_is_imported_stops_no_other(tmp_path: Path, line: str) -> None:
+    run(tmp_path, "first", x=1)
+    run(tmp_path, "second", x=1)
+    (tmp_path / "bad.py").write_text(line, encoding="utf-8")
+    store = Store(tmp_path / "runs")
+    for path in store.layout.plans.glob("*.json"):
+        path.write_text(path.read_text(encoding="utf-8").replace("second.py", "bad.py"), encoding="utf-8")
+    sources = Sources(store)
+    assert list(sources.watches()) == ["first"]
+    assert "cannot be read" in sources.notes()["second"]
+
+
 def test_mistakes_of_the_command_line_are_told_before_anything_is_served(tmp_path: Path) -> None:
     quadrat = Cli(tmp_path)
     assert "comes before any study" in quadrat("ui", "seed=1", code=2).err

@@ -15,7 +15,7 @@ from quadrat.store.commit import stage
 from quadrat.store.layout import Layout
 from quadrat.store.lease import Lease
 from quadrat.store.store import Store
-from quadrat.store.working import at_work, find_making
+from quadrat.store.working import at_work
 
 RUN, OTHER = "ab" + "0" * 30, "cd" + "1" * 30
 
@@ -58,8 +58,6 @@ def test_a_living_owner_with_what_it_makes(layout: Layout, lease: Lease) -> None
     assert (making.id, making.worker, making.folder) == (RUN, "node-7-4711", folder)
     assert making.since > 1e9
     assert making.told["done"] == 3
-    assert find_making(layout, RUN) == making
-    assert find_making(layout, OTHER) is None
     assert there(layout) == before
 
 

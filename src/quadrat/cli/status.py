@@ -75,18 +75,13 @@ def _cluster(session: Session, plan: Plan) -> tuple[dict[str, Counter[str]], Out
     """What of the plan is in SLURM's queue, and what went wrong; None where nothing was ever submitted."""
     if not session.store.layout.submissions.exists():
         return {}, None
-    from quadrat.submitting import in_queue, open_cluster, outcome
+    from quadrat.submitting import of_plan
 
     try:
-        cluster = open_cluster(session.store)
+        return of_plan(session.store, plan) or ({}, None)
     except ClusterError as error:
         say(f"SLURM's queue is not known: {error}")
         return {}, None
-    of_study = [one.name for one in cluster.submissions if one.study == session.study.name]
-    if not of_study:
-        return {}, None
-    planned = {id for one in plan.tasks.values() for id in one.ids}
-    return in_queue(plan, cluster), outcome(session.store, cluster, of_study, planned)
 
 
 def _told(queued: dict[str, Counter[str]], found: Outcome | None) -> dict[str, Any]:

@@ -144,9 +144,19 @@ class Run:
         return self._seeds
 
     def progress(self, done: float, total: float | None = None, text: str = "") -> None:
-        """Tell how far the run is; shown beside the sweep's own progress."""
+        """Tell how far the run is; shown beside the sweep's own progress, and on the live page.
+
+        Args:
+            done: how much is done: epochs, batches.
+            total: of how much, where that is known.
+            text: of what, in words.
+
+        Raises:
+            BadInput: for what is no number.
+        """
         if self._on_progress is not None:
-            self._on_progress(done, total, text)
+            whole = None if total is None else _number("total", total, "run.progress")
+            self._on_progress(_number("done", done, "run.progress"), whole, str(text))
 
 
 def _whole(step: Any) -> int:
@@ -156,10 +166,8 @@ def _whole(step: Any) -> int:
         raise BadInput(f"run.log: the step {step!r} is no whole number", hint="run.log(epoch, loss=…)") from None
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: Any, verb: str = "run.log") -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise BadInput(
-            f"run.log: '{name}' is no number but {value!r:.60}", hint="log one number for each name"
-        ) from None
+        raise BadInput(f"{verb}: '{name}' is no number but {value!r:.60}", hint="one number for each name") from None

@@ -11,12 +11,12 @@ from quadrat.store import failures
 from quadrat.store.failures import Cause
 from quadrat.store.layout import Layout
 
-MOST_READ = 200
+MOST_READ = 1000
 """So many failures of each task are read."""
 
 
 def causes(layout: Layout, tasks: Iterable[TaskPlan]) -> list[Cause]:
-    """What runs of a plan failed of, the most frequent cause first."""
+    """What runs of a plan failed of, the most frequent cause first; of a task with more than 1,000, these."""
     found = []
     for one in tasks:
         failed = np.flatnonzero((one.reason == Reason.FAILED) | (one.reason == Reason.HELD))[:MOST_READ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -61,7 +62,8 @@ def make_app(
         return Response(svg(watch_of(request).look().plan), media_type="image/svg+xml")
 
     def events(request: Request) -> Response:
-        return StreamingResponse(_events(watch_of(request), is_over), media_type="text/event-stream")
+        watch_of(request)
+        return StreamingResponse(_events(lambda: _event(sources, request), is_over), media_type="text/event-stream")
 
     def file(request: Request) -> Response:
         found = find(watch_of(request), _id(request))
@@ -92,7 +94,14 @@ def make_app(
 
 
 def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value, default=str), status, media_type="application/json")
+    return Response(_bytes(value), status, media_type="application/json")
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:  # a text that is no UTF-8, as the name of a file may be
+        return json.dumps(value, default=str).encode()
 
 
 def _error(request: Request, error: Exception) -> Response:
@@ -111,8 +120,11 @@ def _command(watch: Watch) -> str:
     session = watch.session
     ref, asked = session.loaded.ref, session.request
     study = ref.target if ref.kind == "file" else session.study.name
-    files = [word for file in asked.config_files for word in ("--config", str(file))]
-    return shlex.join(["quadrat", "run", study, *asked.overrides, *files, "--store", str(session.store.root)])
+    named = {"--only": asked.only, "--to": asked.to, "--store": str(session.store.root)}
+    options = [word for name, value in named.items() if value is not None for word in (name, value)]
+    options += [word for file in asked.config_files for word in ("--config", str(file))]
+    options += [word for text in asked.where for word in ("--where", text)]
+    return shlex.join(["quadrat", "run", study, *asked.overrides, *options])
 
 
 def _id(request: Request) -> str:
@@ -127,16 +139,24 @@ def _id(request: Request) -> str:
     return text
 
 
-async def _events(watch: Watch, is_over: Callable[[], bool]) -> AsyncIterator[bytes]:
+def _event(sources: Sources, request: Request) -> dict[str, Any] | None:
+    """The state of a study as it is now, whichever its last request is; None where it is shown no more."""
+    watches = sources.watches()
+    watch = watches.get(request.path_params["study"])
+    return None if watch is None else watch.look().state.told() | {"studies": sorted(watches)}
+
+
+async def _events(look: Callable[[], dict[str, Any] | None], is_over: Callable[[], bool]) -> AsyncIterator[bytes]:
     """The state of a sweep, whenever it has changed, as server-sent events; looks are shared among all readers."""
     last: bytes | None = None
     while not is_over():
-        told = (await run_in_threadpool(watch.look)).state.told()
-        at = told.pop("at")
-        now = orjson.dumps(told, default=str)
+        told = await run_in_threadpool(look)
+        if told is None:
+            return
+        now = _bytes({**told, "at": None})
         if now != last:
             last = now
-            yield b"data: " + orjson.dumps(told | {"at": at}, default=str) + b"\n\n"
+            yield b"data: " + _bytes(told) + b"\n\n"
         await asyncio.sleep(EVENT_SECONDS)
 
 
@@ -165,15 +185,16 @@ def _comparison(watch: Watch, request: Request) -> Any:
 
 
 def _difference(watch: Watch, request: Request) -> Any:
-    other = watch.session.store.resolve(request.query_params.get("other", ""))
-    return difference(watch, _id(request), other)
+    return difference(watch, _id(request), request.query_params.get("other", ""))
 
 
 def _failures(watch: Watch, request: Request) -> Any:
     look = watch.look()
     found = causes(watch.session.store.layout, look.plan.tasks.values())
-    return [
+    told = [
         failure_told(one.first)
         | {"ids": one.ids[:_MOST_IDS], "count": len(one.ids), "log": log_of(find(watch, one.first.id))}
         for one in found[:_MOST_CAUSES]
     ]
+    failed = sum(one.failed for one in look.state.tasks)
+    return {"causes": told, "failed": failed, "read": sum(len(one.ids) for one in found), "kinds": len(found)}

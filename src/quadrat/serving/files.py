@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from quadrat.core.errors import StoreError
 from quadrat.watching.runs import Found, log_of
@@ -32,6 +35,7 @@ _TEXTS = (".txt", ".log", ".csv", ".tsv", ".json", ".jsonl", ".yaml", ".yml", ".
 _SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """Artifacts are users' files: what one of them says, even an SVG, is not run."""
 _MOST_LISTED = 500
+_PART_BYTES = 1 << 18
 
 
 def static(request: Request) -> Response:
@@ -58,8 +62,6 @@ def artifact(found: Found, name: str, inside: str = "") -> Response:
         raise StoreError(f"run {found.id[:12]} has no artifact of this name")
     path = _within(folder, Path(record.artifacts[name].path) / inside)
     if path.is_dir():
-        import orjson
-
         names = sorted(str(one.relative_to(path)) for one in path.rglob("*") if one.is_file() and not one.is_symlink())[
             :_MOST_LISTED
         ]
@@ -75,14 +77,20 @@ def artifact(found: Found, name: str, inside: str = "") -> Response:
 
 
 def log_file(found: Found) -> Response:
-    """The whole log of a run, as a file of text."""
+    """The whole log of a run, as text: of one that runs what is there now, however it grows."""
     headers = {"Content-Security-Policy": _SANDBOX}
-    if found.log is not None and found.log.is_file():
-        return FileResponse(
-            found.log, media_type="text/plain", filename=f"{found.id[:12]}.log", headers=headers,
-            content_disposition_type="inline",
-        )  # fmt: skip
-    return PlainTextResponse(log_of(found), headers=headers)
+    if found.log is None or not found.log.is_file():
+        return PlainTextResponse(log_of(found), headers=headers)
+    return StreamingResponse(_parts(found.log), media_type="text/plain; charset=utf-8", headers=headers)
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    """A file by parts, up to where it ends now."""
+    with path.open("rb") as file:
+        left = os.fstat(file.fileno()).st_size
+        while left > 0 and (part := file.read(min(left, _PART_BYTES))):
+            left -= len(part)
+            yield part
 
 
 def _within(folder: Path, path: Path) -> Path:

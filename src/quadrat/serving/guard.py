@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -73,12 +73,13 @@ class Guard:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         if any(self._is_token(given) for given in query.get(TOKEN, ())):
             rest = urlencode([(name, one) for name, given in query.items() if name != TOKEN for one in given])
-            answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), 303)
+            path = "/" + scope["path"].lstrip("/")  # two slashes would name a host
+            answer = RedirectResponse(path + (f"?{rest}" if rest else ""), 303)
             answer.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
             return answer
-        kept = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
+        kept = cookie_parser(headers.get("cookie", "")).get(self._cookie, "")  # others of this host are none of ours
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        if (kept is not None and self._is_token(kept.value)) or self._is_token(bearer):
+        if self._is_token(kept) or self._is_token(bearer):
             return None
         return PlainTextResponse("the address that `quadrat ui` printed has a token in it: use that one\n", 403)
 

@@ -30,7 +30,7 @@ class Sources:
 
     def __init__(self, store: Store, sessions: Sequence[Session] = ()) -> None:
         self.store = store
-        self._lock = threading.Lock()
+        self._scanning = threading.Lock()
         self._fixed = bool(sessions)
         self._watches = {one.study.name: Watch(one) for one in sessions}
         self._requests: dict[str, Path] = {}
@@ -38,17 +38,20 @@ class Sources:
         self._next = 0.0
 
     def watches(self) -> dict[str, Watch]:
-        """The sweeps, those that were run last first."""
-        with self._lock:
-            if not self._fixed and time.monotonic() >= self._next:
-                self._scan()
-                self._next = time.monotonic() + SCAN_SECONDS
-            return dict(self._watches)
+        """The sweeps, those that were run last first. While one thread looks for new ones, others get those known."""
+        if not self._fixed and time.monotonic() >= self._next and self._scanning.acquire(blocking=not self._next):
+            try:
+                if time.monotonic() >= self._next:
+                    self._scan()
+                    self._next = time.monotonic() + SCAN_SECONDS
+            finally:
+                self._scanning.release()
+        return self._watches
 
     def notes(self) -> dict[str, str]:
         """Why a study of the store cannot be shown, or what is to be known of one that is."""
         self.watches()
-        return dict(self._notes)
+        return self._notes
 
     def _scan(self) -> None:
         newest: dict[str, tuple[Path, dict[str, Any]]] = {}
@@ -56,19 +59,22 @@ class Sources:
             told = _request(path)
             if told is not None and told["study"] not in newest:
                 newest[told["study"]] = (path, told)
+        watches, notes = dict(self._watches), dict(self._notes)
         for study, (path, told) in newest.items():
             if self._requests.get(study) != path:
                 self._requests[study] = path
-                self._notes.pop(study, None)
+                notes.pop(study, None)
                 try:
-                    self._watches[study] = Watch(self._session(told))
-                except QuadratError as error:
-                    self._watches.pop(study, None)
-                    self._notes[study] = f"the last request of '{study}' cannot be read: {error}"
-            known = self._watches.get(study)
+                    watches[study] = Watch(self._session(told))
+                except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a study does as it is imported)
+                    watches.pop(study, None)
+                    what = str(error) if isinstance(error, QuadratError) else f"{type(error).__name__}: {error}"
+                    notes[study] = f"the last request of '{study}' cannot be read: {what}"
+            known = watches.get(study)
             if known is not None and not _agree(told.get("codes", {}), known.session.codes):
-                self._notes[study] = f"the code of '{study}' was another when this page was started: start it again"
-        self._watches = {study: self._watches[study] for study in newest if study in self._watches}
+                notes[study] = f"the code of '{study}' was another when this page was started: start it again"
+        self._watches = {study: watches[study] for study in newest if study in watches}
+        self._notes = notes
 
     def _session(self, told: dict[str, Any]) -> Session:
         loaded = load_study(StudyRef(told["kind"], told["source"]))
@@ -99,10 +105,10 @@ def _by_time(folder: Path) -> list[Path]:
 def _request(path: Path) -> dict[str, Any] | None:
     """A request that was kept; None for what is none, or lives in a process that is not this one."""
     try:
-        told: dict[str, Any] = orjson.loads(path.read_bytes())
+        told: Any = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    whole = {"study", "kind", "source", "overrides", "config_files"} <= told.keys()
+    whole = isinstance(told, dict) and {"study", "kind", "source", "overrides", "config_files"} <= told.keys()
     return told if whole and told["kind"] in ("entry", "file") else None
 
 

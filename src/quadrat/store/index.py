@@ -8,6 +8,7 @@ moved is listed again, and only runs that are new in it are read.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import mmap
 import os
 import secrets
@@ -22,14 +23,17 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from quadrat.core.errors import StoreError
 from quadrat.core.faults import reached
 from quadrat.core.finished import Finished, split_ids
 from quadrat.store.layout import SHARDS, Layout
-from quadrat.store.record import Record
+from quadrat.store.record import RUN_FILE, Record
 from quadrat.store.scan import Entry, newest_attempts, read_all
 
 MANIFEST = "manifest.json"
 INDEX_FORMAT = 2
+UNPACKED = np.uint64(2**64 - 1)
+"""The place in the pack of a run that is not in it."""
 # A file system's clock may be this coarse, or ahead of ours: a shard that moved so lately is listed again.
 UNSETTLED_NS = 2_000_000_000
 
@@ -65,7 +69,9 @@ class Index:
         codes, tasks: the tables that the columns `code` and `task` refer to ("study/task").
         shards: each listed shard as it was seen.
         torn: folders whose `run.json` cannot be read: what a power loss may leave.
-        fresh: for rows that are not in the snapshot the bytes of their `run.json`.
+        fresh: the bytes of `run.json` of rows that are not in the snapshot, where they are kept to be saved.
+        runs: the folder of the store's runs.
+        stamp: when the snapshot was written; 0 where there was none.
         saved: the names of the files of the snapshot, where there is one with exactly these runs.
         mapped: the bytes of the snapshot's pack.
     """
@@ -78,6 +84,8 @@ class Index:
     fresh: dict[int, bytes] = field(default_factory=dict)
     saved: tuple[str, str] | None = None
     mapped: mmap.mmap | None = None
+    runs: str = ""
+    stamp: int = 0
 
     def __len__(self) -> int:
         """How many runs there are."""
@@ -108,13 +116,23 @@ class Index:
         )
 
     def raw(self, row: int) -> bytes:
-        """The bytes of a run's `run.json`."""
+        """The bytes of a run's `run.json`; StoreError where the run was taken away meanwhile."""
         if row in self.fresh:
             return self.fresh[row]
-        if self.mapped is None:
-            raise KeyError(row)
-        start, size = int(self.light["start"][row]), int(self.light["size"][row])
-        return self.mapped[start : start + size]
+        one = self.light[row]
+        if one["start"] != UNPACKED and self.mapped is not None:
+            start = int(one["start"])
+            return self.mapped[start : start + int(one["size"])]
+        id = f"{int(one['high']):016x}{int(one['low']):016x}"
+        try:
+            return Path(self.runs, id[:2], f"{id}.{one['attempt']}", RUN_FILE).read_bytes()
+        except OSError:
+            raise StoreError(f"run {id[:12]} is not in the store any more", where=self.runs) from None
+
+    @property
+    def unpacked(self) -> NDArray[np.int64]:
+        """The rows that are not in the snapshot."""
+        return np.flatnonzero(self.light["start"] == UNPACKED)
 
     def record(self, row: int) -> Record:
         """A run's record."""
@@ -122,11 +140,11 @@ class Index:
 
     def mentioning(self, text: bytes) -> list[int]:
         """The rows whose `run.json` has some bytes in it, such as the id of a run that they read."""
-        found = {row for row, data in self.fresh.items() if text in data}
+        unpacked = self.unpacked
+        found = {row for row in unpacked.tolist() if text in self.raw(row)}
         if self.mapped is not None:
             starts, sizes = self.light["start"], self.light["size"]
-            order = np.argsort(starts, kind="stable")
-            order = order[~np.isin(order, list(self.fresh))] if self.fresh else order
+            order = np.argsort(starts, kind="stable")[: len(self) - len(unpacked)]
             ends = starts[order] + sizes[order]
             at = self.mapped.find(text)
             while at >= 0:
@@ -151,6 +169,7 @@ def empty() -> Index:
 def load(layout: Layout) -> Index:
     """The snapshot as it is on disk; an empty index where there is none that can be read."""
     try:
+        stamp = stamp_of(layout)
         manifest = orjson.loads((layout.index / MANIFEST).read_bytes())
         if manifest["format"] != INDEX_FORMAT:
             return empty()
@@ -164,7 +183,18 @@ def load(layout: Layout) -> Index:
         return empty()
     shards = {name: (seen[0], seen[1], seen[2]) for name, seen in manifest["shards"].items()}
     saved = (manifest["light"], manifest["pack"])
-    return Index(light, manifest["codes"], manifest["tasks"], shards, manifest["torn"], saved=saved, mapped=mapped)
+    return Index(
+        light, manifest["codes"], manifest["tasks"], shards, manifest["torn"], saved=saved, mapped=mapped,
+        runs=layout.runs_text, stamp=stamp,
+    )  # fmt: skip
+
+
+def stamp_of(layout: Layout) -> int:
+    """When the snapshot on disk was written; 0 where there is none."""
+    try:
+        return os.stat(layout.index / MANIFEST).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _map(pack: Path) -> mmap.mmap | None:
@@ -173,8 +203,15 @@ def _map(pack: Path) -> mmap.mmap | None:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else None
 
 
-def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
-    """The index as the folders are now, and whether it differs from what was given."""
+def refresh(layout: Layout, index: Index, *, keep: bool = True) -> tuple[Index, bool]:
+    """The index as the folders are now, and whether it differs from what was given.
+
+    Args:
+        layout: of the store.
+        index: as it was.
+        keep: keep the bytes of new records, for who will save the index.
+    """
+    index.runs = layout.runs_text
     moved = _moved(layout, index)
     seen = {name: one for name, (one, _) in moved.items()}
     changed = {
@@ -182,7 +219,7 @@ def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
         for name, (one, names) in moved.items()
         if name not in index.shards or index.shards[name][2] != one[2]
     }
-    keep = np.ones(len(index), dtype=bool)
+    kept = np.ones(len(index), dtype=bool)
     rows_of = _by_shard(index, changed)
     read: list[Entry] = []
     torn = [path for path in index.torn if Path(path).parent.name not in changed and Path(path).exists()]
@@ -193,17 +230,17 @@ def refresh(layout: Layout, index: Index) -> tuple[Index, bool]:
             if there.get(id, [None])[0] == attempt:
                 del there[id]
             else:
-                keep[row] = False
+                kept[row] = False
         wanted += there.items()
     for entry, unreadable in read_all(layout, wanted):
         torn += unreadable
         if entry is not None:
-            read.append(entry)
-    if not read and keep.all() and torn == index.torn:
+            read.append(entry if keep else dataclasses.replace(entry, data=b""))
+    if not read and kept.all() and torn == index.torn:
         # Nothing new, but shards that have settled since need not be listed again: worth keeping.
         index.shards |= seen
         return index, any(mtime <= listed - UNSETTLED_NS for mtime, listed, _ in seen.values())
-    return _updated(index, keep, read, torn, {**index.shards, **seen}), True
+    return _updated(index, kept, read, torn, {**index.shards, **seen}), True
 
 
 def of(layout: Layout, ids: Iterable[str]) -> Index:
@@ -222,7 +259,9 @@ def of(layout: Layout, ids: Iterable[str]) -> Index:
         torn += unreadable
         if entry is not None:
             read.append(entry)
-    return _updated(empty(), np.ones(0, dtype=bool), read, torn, {})
+    none = empty()
+    none.runs = layout.runs_text
+    return _updated(none, np.ones(0, dtype=bool), read, torn, {})
 
 
 def _moved(layout: Layout, index: Index) -> dict[str, tuple[Seen, list[str]]]:
@@ -275,7 +314,8 @@ def _updated(
         new["high"], new["low"] = split_ids([bytes.fromhex(one.id) for one in read])
     new["task"] = [tasks.setdefault(one.task, len(tasks)) for one in read]
     new["code"] = [codes.setdefault(one.code, len(codes)) for one in read]
-    new["size"] = [len(one.data) for one in read]
+    new["size"] = [one.size for one in read]
+    new["start"] = UNPACKED
     for name in ("attempt", "digest", "inputs", "family", "length", "seconds", "started"):
         new[name] = [getattr(one, name) for one in read]
     old_rows = np.flatnonzero(keep)
@@ -284,25 +324,28 @@ def _updated(
     # The bytes of new runs are not in the pack before it is written: keep them by row.
     position = np.empty(len(light), np.int64)
     position[order] = np.arange(len(light))
-    fresh = {int(position[len(old_rows) + place]): one.data for place, one in enumerate(read)}
+    fresh = {int(position[len(old_rows) + place]): one.data for place, one in enumerate(read) if one.data}
     for row, data in index.fresh.items():
         if keep[row]:
             fresh[int(position[np.searchsorted(old_rows, row)])] = data
-    return Index(light[order], list(codes), list(tasks), shards, torn, fresh, mapped=index.mapped)
+    return Index(
+        light[order], list(codes), list(tasks), shards, torn, fresh, mapped=index.mapped, runs=index.runs,
+        stamp=index.stamp,
+    )  # fmt: skip
 
 
 def save(layout: Layout, index: Index) -> None:
     """Replace the snapshot on disk. A store that cannot be written keeps the old one."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StoreError):
         layout.index.mkdir(parents=True, exist_ok=True)
-        if index.saved and not index.fresh:
+        if index.saved and not len(index.unpacked):
             _write_manifest(layout, index, *index.saved)
             return
         token = secrets.token_hex(6)
         light, pack = f"light-{token}.npy", f"pack-{token}"
         try:
             _write(layout, index, light, pack)
-        except OSError:
+        except (OSError, StoreError):
             for name in (light, pack):
                 (layout.index / name).unlink(missing_ok=True)
             raise
@@ -330,7 +373,7 @@ def _write(layout: Layout, index: Index, light_name: str, pack_name: str) -> Non
     _write_manifest(layout, index, light_name, pack_name)
     reached("index.replaced")
     index.light, index.fresh, index.mapped = light, {}, _map(layout.index / pack_name)
-    index.saved = (light_name, pack_name)
+    index.saved, index.stamp = (light_name, pack_name), stamp_of(layout)
 
 
 def _write_manifest(layout: Layout, index: Index, light_name: str, pack_name: str) -> None:

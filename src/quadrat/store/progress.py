@@ -19,7 +19,7 @@ def path_of(log: Path) -> Path:
 
 
 def tell(path: Path, told: Mapping[str, Any]) -> None:
-    """Say how far a run is; nothing of it matters enough to fail."""
+    """Say how far a run is: numbers and texts. A store that cannot be written is no reason to fail."""
     partial = path.with_name(f"{path.name}.partial")
     with contextlib.suppress(OSError):
         partial.write_bytes(orjson.dumps(told))
@@ -34,10 +34,10 @@ def forget(path: Path) -> None:
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """What the workers of one owner last told; one mapping each."""
-    found: list[dict[str, Any]] = []
+    found: list[Any] = []
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             if name.endswith(SUFFIX):
                 with contextlib.suppress(OSError, ValueError):
                     found.append(orjson.loads((folder / name).read_bytes()))
-    return found
+    return [one for one in found if isinstance(one, dict)]

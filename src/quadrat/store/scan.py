@@ -22,11 +22,12 @@ COLD_SECONDS = 5e-5
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A run as it is read: the bytes of its `run.json`, and what the light columns need of them."""
+    """A run as it is read: the bytes of its `run.json`, how many, and what the light columns need of them."""
 
     id: str
     attempt: int
     data: bytes
+    size: int
     task: str
     code: str
     digest: int
@@ -52,6 +53,7 @@ def _read(folder: str, id: str, attempt: int) -> Entry | None:
             id,
             attempt,
             data,
+            len(data),
             f"{raw['study']}/{raw['task']}",
             raw.get("code", ""),
             _number(raw["digest"]),

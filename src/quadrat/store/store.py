@@ -85,9 +85,10 @@ class Store:
 
     def refresh(self, *, write: bool = True) -> index.Index:
         """The index as the folders are now; `write` keeps it on disk for the next command."""
-        if self._index is None:
-            self._index = index.load(self.layout)
-        self._index, changed = index.refresh(self.layout, self._index)
+        known = self._index
+        if known is None or (len(known.unpacked) and index.stamp_of(self.layout) != known.stamp):
+            known = index.load(self.layout)  # also where somebody else has saved what is not packed here
+        self._index, changed = index.refresh(self.layout, known, keep=write)
         if changed and write:
             index.save(self.layout, self._index)
         return self._index

@@ -115,16 +115,6 @@ def _find_staging(layout: Layout, owners: Mapping[str, Owner]) -> None:
                 owner.making.append(Making(id, owner.name, worker, Path(entry.path), since, told.get(id, {})))
 
 
-def find_making(layout: Layout, id: str) -> Making | None:
-    """The attempt that is being made at a run, by whoever; None where none is."""
-    for owner in at_work(layout):
-        if owner.alive:
-            found = [one for one in owner.making if one.id == id]
-            if found:
-                return found[-1]
-    return None
-
-
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:

@@ -2,7 +2,7 @@
 
 from quadrat.submitting.cluster import Cluster, Element, open_cluster
 from quadrat.submitting.handing import hand_over, run_on_slurm
-from quadrat.submitting.state import Outcome, Problem, chosen, in_queue, outcome, stuck
+from quadrat.submitting.state import Outcome, Problem, chosen, in_queue, of_plan, outcome, stuck
 from quadrat.submitting.submit import Ask, Prepared, prepare, submit
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "chosen",
     "hand_over",
     "in_queue",
+    "of_plan",
     "open_cluster",
     "outcome",
     "prepare",

@@ -15,7 +15,7 @@ from quadrat.execution.slurm.ledger import Submission
 from quadrat.plan.plan import Plan
 from quadrat.store import failures
 from quadrat.store.store import Store
-from quadrat.submitting.cluster import Cluster, Element
+from quadrat.submitting.cluster import Cluster, Element, open_cluster
 
 LAST_WORDS = 160
 
@@ -191,6 +191,30 @@ def _last_words(element: Element) -> str:
         return ""
     words = [line.strip() for line in lines if line.strip()]
     return words[-1][:LAST_WORDS] if words else ""
+
+
+def of_plan(store: Store, plan: Plan, *, mend: bool = True) -> tuple[dict[str, Counter[str]], Outcome] | None:
+    """What of a plan is in SLURM's queue, task by task, and what has become of the study's submissions.
+
+    Args:
+        store: the store.
+        plan: the plan.
+        mend: as for `Cluster`.
+
+    Returns:
+        None where nothing of the study was ever submitted.
+
+    Raises:
+        ClusterError: where SLURM does not answer.
+    """
+    if not store.layout.submissions.exists():
+        return None
+    cluster = open_cluster(store, mend=mend)
+    of_study = [one.name for one in cluster.submissions if one.study == plan.study.name]
+    if not of_study:
+        return None
+    planned = {id for one in plan.tasks.values() for id in one.ids}
+    return in_queue(plan, cluster), outcome(store, cluster, of_study, planned)
 
 
 def stuck(cluster: Cluster) -> list[Submission]:

@@ -3,7 +3,8 @@
 from quadrat.watching.comparing import comparison
 from quadrat.watching.rows import Asked, Page, page
 from quadrat.watching.runs import about, difference, log_of
-from quadrat.watching.watch import State, TaskState, Watch
+from quadrat.watching.state import State, TaskState
+from quadrat.watching.watch import Watch
 
 __all__ = [
     "Asked",

@@ -28,22 +28,18 @@ class Queue:
     def look(self, session: Session, plan: Plan) -> Queue:
         """Ask again, where it is time to and something was ever submitted."""
         if time.monotonic() >= self._next and session.store.layout.submissions.exists():
-            self.queued, self.problems = queue_of(session, plan)
+            self.queued, self.problems = _asked(session, plan)
             self._next = time.monotonic() + ASK_SECONDS
         return self
 
 
-def queue_of(session: Session, plan: Plan) -> tuple[dict[str, int], list[str]]:
-    """How many runs of each task wait in SLURM's queue, and what went wrong with what was submitted."""
-    from quadrat.submitting import in_queue, open_cluster, outcome
+def _asked(session: Session, plan: Plan) -> tuple[dict[str, int], list[str]]:
+    from quadrat.submitting import of_plan
 
     try:
-        cluster = open_cluster(session.store, mend=False)
-        of_study = [one.name for one in cluster.submissions if one.study == session.study.name]
-        if not of_study:
-            return {}, []
-        planned = {id for one in plan.tasks.values() for id in one.ids}
-        problems = outcome(session.store, cluster, of_study, planned).lines()
+        found = of_plan(session.store, plan, mend=False)
     except ClusterError as error:
         return {}, [f"SLURM's queue is not known: {error}"]
-    return {name: counts["pending"] for name, counts in in_queue(plan, cluster).items()}, problems
+    if found is None:
+        return {}, []
+    return {name: counts["pending"] for name, counts in found[0].items()}, found[1].lines()

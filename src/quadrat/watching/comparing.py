@@ -28,6 +28,7 @@ def comparison(watch: Watch, task: str, x: str = "", y: str = "", hue: str = "")
         BadInput: for a task that does not exist.
     """
     made = finished(watch.table(task))
+    hue = "" if hue == x else hue
     away = seeds_of(made, ())
     varying = [*(name for name in made.labels if made.rows[name].n_unique() > 1), *made.varying(*away)]
     numbers = [name for name in made.metrics if made.rows.schema[name].is_numeric()]

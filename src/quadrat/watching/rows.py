@@ -14,7 +14,8 @@ from quadrat.core.errors import BadInput
 from quadrat.results.columns import free
 from quadrat.results.human import plain
 from quadrat.results.table import HIDDEN, RUN, Table
-from quadrat.watching.watch import STATES, Look, Watch
+from quadrat.watching.state import STATES
+from quadrat.watching.watch import Look, Watch
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,8 @@ from quadrat.results.table import RUN
 from quadrat.store import failures
 from quadrat.store.index import Index
 from quadrat.store.record import LOG_FILE, Record
-from quadrat.watching.watch import STATES, Look, Watch, how_far
+from quadrat.watching.state import STATES, how_far
+from quadrat.watching.watch import Look, Watch
 
 LOG_BYTES = 64_000
 """The end of a log that is shown; the whole can be loaded."""
@@ -87,12 +90,14 @@ def about(watch: Watch, id: str) -> dict[str, Any]:
         "inputs": _inputs(known.inputs if known else _planned_inputs(look, planned)),
         "readers": _readers(look.index, id),
         "curves": [chart.told() for chart in curves(found)],
-        "notes": [{key: plain(str(one.get(key, ""))) for key in ("author", "text")} for one in _notes(watch, id)],
+        "notes": [
+            {key: plain(str(one.get(key, ""))) for key in ("author", "text")} for one in watch.session.store.notes(id)
+        ],
         "log": log_of(found),
         "since": making.since if making else None,
         "worker": making.worker if making else "",
         "told": how_far(making.told) if making else "",
-        "command": f"quadrat show {id[:12]} --store {watch.session.store.root}",
+        "command": shlex.join(["quadrat", "show", id[:12], "--store", str(watch.session.store.root)]),
     }
     if record is not None:
         told["provenance"] = _provenance(watch, record)
@@ -150,12 +155,37 @@ def _curve(name: str, values: Mapping[int, float]) -> Chart:
     )
 
 
+def whole_id(watch: Watch, prefix: str) -> str:
+    """The id of a run of the plan or the store by its first digits; no path, and no file, is looked for.
+
+    Raises:
+        StoreError: where none or several begin so.
+    """
+    text = prefix.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{1,32}", text):
+        raise StoreError("that is no run id", hint="an id is 32 hexadecimal digits; the first few are enough")
+    planned = {id.hex() for one in watch.look().plan.tasks.values() for id in one.ids}
+    found = [id for id in planned if id.startswith(text)]
+    if not found and watch.session.store.exists:
+        return watch.session.store.resolve(text)
+    if len(found) != 1:
+        many = f"{len(found):,} runs begin" if found else "no run begins"
+        raise StoreError(f"{many} with '{text}'", hint="say more digits" if found else "the table of runs has the ids")
+    return found[0]
+
+
 def difference(watch: Watch, one: str, other: str) -> dict[str, Any]:
     """In what two runs differ: parameters of them and of what they read, metrics, and what they were made with.
+
+    Args:
+        watch: the sweep.
+        one: a run, by its id.
+        other: another, by its first digits.
 
     Raises:
         StoreError: for a run that is neither of the plan nor in the store.
     """
+    other = whole_id(watch, other)
     told = [about(watch, id) for id in (one, other)]
     parts = {}
     for part in ("chain", "params", "metrics", "provenance"):
@@ -230,10 +260,6 @@ def _artifacts(found: Found) -> list[dict[str, Any]]:
         {"name": name, "path": one.path, "size": one.size, "gone": one.temp and not (folder / one.path).exists()}
         for name, one in record.artifacts.items()
     ]
-
-
-def _notes(watch: Watch, id: str) -> list[dict[str, Any]]:
-    return watch.session.store.notes(id)
 
 
 def _provenance(watch: Watch, record: Record) -> dict[str, Any]:

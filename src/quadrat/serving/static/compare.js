@@ -1,6 +1,6 @@
 // Groups of runs beside each other: a metric against a parameter, a series for each value of another.
 "use strict";
-import { api, ask, h, link } from "./parts.js";
+import { api, ask, h, link, whenChanged } from "./parts.js";
 
 const AGAIN_SECONDS = 5;
 
@@ -34,15 +34,11 @@ export async function compare({ study, place, rest }) {
   place.append(h("h2", {}, "Groups of finished runs"), h("div", { class: "controls" }, choose("Task", "task", names, task), choose("Metric", "y", found.metrics, found.y),
     choose("against", "x", found.axes, found.x), choose("a series for each", "hue", ["", ...found.axes.filter((one) => one !== found.x)], found.hue)),
   why, picture);
-  let version = told.version, due = 0;
+  const changed = whenChanged(AGAIN_SECONDS, () => load().catch((error) => { why.textContent = error.message; }), told.version);
   return {
-    update(state) {
-      if (state.version === version || Date.now() < due) return;
-      version = state.version;
-      due = Date.now() + AGAIN_SECONDS * 1000;
-      load();
-    },
+    update: changed.update,
     close() {
+      changed.close();
       closed = true;
       if (handle) handle.destroy();
     },

@@ -6,7 +6,7 @@ const PARTS = ["finished", "running", "failed"];
 const SHOWN = 8; // runs of one worker
 
 export function overview({ study, command, place }) {
-  const headline = h("p", { class: "headline", id: "headline", "aria-live": "polite" });
+  const headline = h("p", { class: "headline", id: "headline" });
   const tasks = h("div"), workers = h("div"), problems = h("div");
   const graph = h("img", { alt: `the graph of the tasks of ${study}` });
   place.append(headline, problems, h("h2", {}, "Tasks"), tasks, h("h2", {}, "Who is at work"), workers,
@@ -17,7 +17,7 @@ export function overview({ study, command, place }) {
     update(state) {
       show(headline, ...summary(state));
       show(problems, ...state.problems.map((line) => h("p", { class: "error" }, line)));
-      show(tasks, taskTable(study, state.tasks));
+      show(tasks, taskTable(study, state.tasks, state.working));
       show(workers, workerTable(study, state));
       if (version !== state.version) {
         version = state.version;
@@ -39,9 +39,9 @@ function summary(state) {
   if (sum.running) parts.push(`, ${count(sum.running)} running`);
   if (sum.queued) parts.push(`, ${count(sum.queued)} queued`);
   if (sum.failed) parts.push(", ", h("a", { href: link(state.study, "failures") }, `${count(sum.failed)} failed`));
-  if (sum.per_minute >= 0.1 && sum.running) parts.push(`, ${rate(sum.per_minute)}`);
+  if (sum.per_minute >= 0.1 && state.working) parts.push(`, ${rate(sum.per_minute)}`);
   if (state.left !== null) parts.push(`, ${state.at_least ? "at least" : "about"} ${duration(state.left)} left`);
-  if (!sum.running && sum.waiting) parts.push(". Nothing runs at the moment.");
+  if (!state.working && sum.waiting) parts.push(". Nothing runs at the moment.");
   return parts;
 }
 
@@ -59,13 +59,13 @@ function bar(one) {
   return box;
 }
 
-function taskTable(study, tasks) {
+function taskTable(study, tasks, working) {
   const columns = [["task"], ["progress"], ["finished", true], ["running", true], ["failed", true], ["waiting", true],
     ["older code", true], ["each takes", true], ["lately", true]];
   const rows = tasks.map((one) => [
     h("a", { href: link(study, "runs", one.task) }, one.task), bar(one), `${count(one.finished)} of ${count(one.runs)}`,
     count(one.running), count(one.failed), one.queued ? `${count(one.waiting)} (${count(one.queued)} queued)` : count(one.waiting),
-    count(one.outdated), duration(one.seconds), one.per_minute && one.running ? rate(one.per_minute) : "–",
+    count(one.outdated), duration(one.seconds), one.per_minute && working && (one.running || one.waiting) ? rate(one.per_minute) : "–",
   ]);
   return table("tasks", columns, rows);
 }

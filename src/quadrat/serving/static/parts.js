@@ -15,8 +15,14 @@ export function h(tag, attributes = {}, ...children) {
 
 export async function ask(path, parameters = []) {
   const query = new URLSearchParams(parameters).toString();
-  const answer = await fetch(query ? `${path}?${query}` : path, { credentials: "same-origin" });
+  let answer;
+  try {
+    answer = await fetch(query ? `${path}?${query}` : path, { credentials: "same-origin" });
+  } catch {
+    throw new Error("No answer: is `quadrat ui` still running?");
+  }
   if (answer.status === 403) throw new Error("The address has lost its token: use the one that `quadrat ui` printed.");
+  if (!(answer.headers.get("content-type") || "").includes("json")) throw new Error(`The server answers with ${answer.status}: its terminal says why.`);
   const told = await answer.json();
   if (!answer.ok) throw new Error([told.where, told.error, told.hint].filter(Boolean).join("\n"));
   return told;
@@ -27,18 +33,20 @@ export const link = (study, ...rest) => `#/${[study, ...rest].map(encodeURICompo
 export const runLink = (study, run) => h("a", { href: link(study, "run", run) }, h("code", {}, run.slice(0, 12)));
 
 export const count = (value) => value.toLocaleString("en");
+// Parameters as they are: two that differ must not look the same.
+export const exact = (value) => value === null || value === undefined ? "–" : String(value);
 export function number(value) {
   if (typeof value !== "number") return value === null || value === undefined ? "–" : String(value);
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return String(value);
+  if (Number.isInteger(value)) return String(value);
   return size !== 0 && (size < 1e-3 || size >= 1e7) ? value.toExponential(3) : String(Number(value.toPrecision(5)));
 }
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  if (seconds < 59.5) return `${seconds < 9.95 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const whole = Math.round(seconds), minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${Math.round(minutes / 1440)} days`;
 }
 export function amount(size) {
@@ -82,18 +90,45 @@ export function table(label, columns, rows) {
 }
 
 // Names and values, one below the other; nothing where there is none.
-export function values(title, told) {
+export function values(title, told, text = exact) {
   const rows = Object.entries(told).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   if (!rows.length) return null;
   return h("section", {}, h("h3", {}, title), h("table", { class: "plain values" }, h("tbody", {},
     ...rows.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name),
-      h("td", {}, value instanceof Node ? value : number(value)))))));
+      h("td", { title: typeof value === "number" ? String(value) : null }, text(value)))))));
 }
 
 // Give an element new children only where they differ from what is there: what a reader has focused or marked stays.
 export function show(element, ...children) {
   const fresh = h("div", {}, ...children);
   if (element.innerHTML !== fresh.innerHTML) element.replaceChildren(...fresh.childNodes);
+}
+
+// Load again when the state has another version: at once, or as soon as the last time is long enough ago.
+export function whenChanged(seconds, load, version = null) {
+  let wanted = version, loaded = version, due = 0, timer = null, closed = false;
+  const go = async () => {
+    timer = null;
+    if (closed || wanted === loaded) return;
+    const now = wanted;
+    if (await load() !== false) loaded = now; // who cannot at the moment says false, and is asked again
+    due = Date.now() + seconds * 1000;
+    plan();
+  };
+  const plan = () => {
+    if (!closed && timer === null && wanted !== loaded) timer = setTimeout(go, Math.max(0, due - Date.now()));
+  };
+  return {
+    update(state) {
+      wanted = state.version;
+      if (loaded === null) loaded = wanted;
+      plan();
+    },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 export function failed(element, error) {

@@ -1,19 +1,27 @@
 // One run: parameters, metrics, curves as they grow, log, artifacts, what it stands on, what differs from another.
 "use strict";
-import { amount, api, ask, copyable, count, duration, h, link, moment, number, runLink, state, values, failed } from "./parts.js";
+import { amount, api, ask, copyable, count, duration, exact, h, link, moment, number, runLink, state, values, failed } from "./parts.js";
 
 const AGAIN_SECONDS = 2;
 const IMAGE = /\.(png|jpe?g|webp|gif|svg)$/i;
 
 export async function run({ study, place, rest }) {
   const id = rest[0] || "";
-  const view = { charts: [], timer: null, closed: false };
+  const view = { charts: [], timer: null, closed: false, trouble: h("p", { class: "error", hidden: true }) };
   const load = async () => {
     const told = await ask(api(study, "runs", id));
     if (view.closed) return;
     if (view.state === told.state && told.state === "running") grow(view, told);
     else whole(view, study, place, told);
-    if (told.state === "running" || told.state === "waiting") view.timer = setTimeout(() => load().catch((error) => failed(place, error)), AGAIN_SECONDS * 1000);
+    view.trouble.hidden = true;
+    if (told.state === "running" || told.state === "waiting") later();
+  };
+  const later = () => { view.timer = setTimeout(() => load().catch(lost), AGAIN_SECONDS * 1000); };
+  const lost = (error) => { // what is shown stays, and the next answer takes the trouble away
+    if (view.closed) return;
+    view.trouble.textContent = error.message;
+    view.trouble.hidden = false;
+    later();
   };
   await load();
   return {
@@ -32,15 +40,16 @@ function whole(view, study, place, told) {
   view.place = h("p", {}, running(told));
   view.log = h("pre", { tabindex: "0", "aria-label": "log", id: "log" }, told.log);
   view.grown = h("div", { class: "charts" });
+  view.difference = view.difference || comparison(study, told);
   place.replaceChildren(...[
-    h("h2", {}, h("a", { href: link(study, "runs", told.task) }, told.task), " ", h("code", { id: "run" }, told.run), " ", state(told.state)),
+    view.trouble, h("h2", {}, h("a", { href: link(study, "runs", told.task) }, told.task), " ", h("code", { id: "run" }, told.run), " ", state(told.state)),
     h("p", { class: "soft" }, copyable(told.command)),
     told.state === "running" ? view.place : null,
     told.failure ? failure(told.failure) : null,
-    h("div", { class: "columns" }, ...[values("Parameters", told.params), values("Parameters of what it reads", told.chain), values("Metrics", told.metrics)].filter(Boolean)),
+    h("div", { class: "columns" }, ...[values("Parameters", told.params), values("Parameters of what it reads", told.chain), values("Metrics", told.metrics, number)].filter(Boolean)),
     h("section", { id: "curves" }, told.curves.length || told.state === "running" ? h("h3", {}, "Curves") : null, view.grown),
     told.log || told.state === "running" ? h("section", {}, h("h3", {}, "Log ", h("a", { class: "soft", href: api(study, "runs", told.run, "log") }, "whole")), view.log) : null,
-    artifacts(study, told), lineage(study, told), comparison(study, told),
+    artifacts(study, told), lineage(study, told), view.difference,
     told.provenance ? provenance(told.provenance) : null,
     told.notes.length ? h("section", {}, h("h3", {}, "Notes"), ...told.notes.map((one) => h("p", {}, `${one.author}: ${one.text}`))) : null,
   ].filter(Boolean));
@@ -103,7 +112,7 @@ function comparison(study, told) {
     try {
       const found = await ask(api(study, "runs", told.run, "difference"), [["other", field.value.trim()]]);
       const rows = ["chain", "params", "metrics", "provenance"].flatMap((part) => found[part].map((one) =>
-        h("tr", {}, h("td", { class: "soft" }, { chain: "upstream" }[part] || part), h("th", { scope: "row" }, one.name), h("td", {}, number(one.one)), h("td", {}, number(one.other)))));
+        h("tr", {}, h("td", { class: "soft" }, { chain: "upstream" }[part] || part), h("th", { scope: "row" }, one.name), h("td", {}, exact(one.one)), h("td", {}, exact(one.other)))));
       const head = h("tr", {}, ...["part", "name", "this run"].map((one) => h("th", { scope: "col" }, one)), h("th", { scope: "col" }, runLink(study, found.other)));
       out.replaceChildren(rows.length ? h("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "difference" }, h("table", { class: "plain" }, h("thead", {}, head), h("tbody", {}, ...rows))) : h("p", {}, "They do not differ."));
     } catch (error) {

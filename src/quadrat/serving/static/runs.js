@@ -1,6 +1,6 @@
 // The table of a task's runs: paged, sorted and filtered by the server.
 "use strict";
-import { api, ask, count, duration, h, link, moment, number, runLink, state } from "./parts.js";
+import { api, ask, count, duration, exact, h, link, moment, number, runLink, state, whenChanged } from "./parts.js";
 
 const ROWS = 50;
 const AGAIN_SECONDS = 3;
@@ -21,35 +21,52 @@ export async function runs({ study, place, rest }) {
       ". A click on a heading sorts, with Shift by several."), same, element, h("div", { class: "tabulator pages" }, pager));
   const first = known && task === rest[0] ? known : await rows(task);
   const constant = first.columns.filter((one) => one.same);
-  if (constant.length && first.rows.length) same.textContent = `Same in every row: ${constant.map((one) => `${one.name}=${number(first.rows[0][one.name])}`).join(", ")}`;
+  if (constant.length && first.rows.length) same.textContent = `Same in every row: ${constant.map((one) => `${one.name}=${exact(first.rows[0][one.name])}`).join(", ")}`;
   const grid = build({ study, task, element, pager, words, found, columns: first.columns.filter((one) => !one.same) });
   return keep(grid, told.version, words);
 }
 
 // Ask for the rows again when something has happened, and when other words are looked for.
 function keep(grid, version, words) {
-  let due = 0, timer = null, ready = false, closed = false;
+  let timer = null, ready = false;
   grid.on("tableBuilt", () => {
     ready = true;
-    // A grid holds rows, as readers of screens know it: what scrolls them is no place to stop at.
+    // A grid holds rows, as readers of screens know it: what scrolls them is no place to stop at. Headings are.
     grid.element.querySelector(".tabulator-tableholder").removeAttribute("tabindex");
+    for (const head of grid.element.querySelectorAll(".tabulator-col")) sortable(head);
   });
-  const again = () => { if (ready && !closed && !editing()) grid.replaceData(); };
-  const editing = () => document.activeElement instanceof HTMLInputElement && document.activeElement.closest(".tabulator-header") !== null;
+  const changed = whenChanged(AGAIN_SECONDS, () => (ready && !editing() ? again(grid) : false), version);
   words.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => { if (ready) grid.setPage(1); }, 200); });
   return {
-    update(state) {
-      if (state.version === version || Date.now() < due) return;
-      version = state.version;
-      due = Date.now() + AGAIN_SECONDS * 1000;
-      again();
-    },
+    update: changed.update,
     close() {
-      closed = true;
+      changed.close();
       clearTimeout(timer);
       grid.destroy();
     },
   };
+}
+
+const editing = () => document.activeElement instanceof HTMLInputElement && document.activeElement.closest(".tabulator-header") !== null;
+
+function sortable(head) {
+  head.tabIndex = 0;
+  head.addEventListener("keydown", (event) => {
+    if (event.target !== head || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    head.click();
+  });
+}
+
+// The rows anew, with the reader where they were.
+async function again(grid) {
+  const at = window.scrollY, focused = document.activeElement.getAttribute("href");
+  grid.element.style.minHeight = `${grid.element.offsetHeight}px`;
+  await grid.replaceData();
+  const found = focused && grid.element.querySelector(`a[href="${CSS.escape(focused)}"]`);
+  if (found) found.focus({ preventScroll: true });
+  window.scrollTo(0, at);
+  grid.element.style.minHeight = "";
 }
 
 function build({ study, task, element, pager, words, found, columns }) {
@@ -80,7 +97,7 @@ function build({ study, task, element, pager, words, found, columns }) {
 function column(study, one) {
   const title = () => h("span", { title: one.text || one.name }, one.name);
   return {
-    title: "", field: one.name, titleFormatter: title, hozAlign: one.number ? "right" : "left", headerFilter: one.name.startsWith("started") ? false : "input",
+    title: "", field: one.name, titleFormatter: title, hozAlign: one.number ? "right" : "left", headerFilter: one.kind === "time" && one.name.startsWith("started") ? false : "input",
     headerFilterParams: { elementAttributes: { "aria-label": `filter ${one.name}` } }, headerFilterPlaceholder: " ", minWidth: 70, maxWidth: 340, formatter: (cell) => told(study, one, cell.getValue()),
     headerSortStartingDir: one.kind === "metric" ? "desc" : "asc",
   };
@@ -90,6 +107,7 @@ function told(study, one, value) {
   if (one.kind === "run") return runLink(study, value);
   if (one.kind === "state") return state(value);
   if (one.kind === "time") return document.createTextNode(one.name.startsWith("seconds") ? duration(value) : moment(value));
+  if (one.kind !== "metric") return document.createTextNode(exact(value));
   const text = number(value);
   return h("span", { title: typeof value === "number" && String(value) !== text ? String(value) : null }, text);
 }
