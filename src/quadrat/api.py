@@ -127,7 +127,9 @@ class Opened:
         where: str | Sequence[str] = (),
         all: bool = False,  # noqa: A002
     ) -> pl.DataFrame:
-        """What finished runs of a task logged by `run.log`: a row for each run and step, with the run's parameters.
+        """What runs of a task logged by `run.log`: a row for each run and step, with the run's parameters.
+
+        Finished runs, and those that run now: as far as they are.
 
         Args:
             task: its name.

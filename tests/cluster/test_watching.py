@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import quadrat as qd
 from cluster.conftest import Lab
 from e2e.harness import Place
 from quadrat.serving import Sources
@@ -55,6 +56,8 @@ def test_jobs_of_slurm_are_followed_from_the_queue_to_the_end(
     assert told["state"] == "running"
     assert "at work on" in told["log"]
     assert told["curves"][0]["series"][0]["values"] == (0.5,)
+    curves = qd.open(str(place.study), number=[1, 2], store=place.root).curves("make", "loss")
+    assert curves.sort("number").select("number", "step", "loss").rows() == [(1, 1, 0.5), (2, 1, 0.5)]
 
     (place.side / "go").touch()
     lab.wait_until(lambda: watch.look().state.tasks[0].finished == 2)

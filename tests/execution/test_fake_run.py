@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import quadrat as qd
@@ -45,6 +46,9 @@ def test_the_handle_is_as_in_a_sweep(tmp_path: Path) -> None:
     assert run.attempt == 2
     assert run.time_left is None
     run.progress(1, 2, "half")
+    run.progress(np.int64(1), np.float32(2))
+    with pytest.raises(qd.BadInput, match=r"run\.progress: 'total' is no number but 'many'"):
+        run.progress(1, "many")  # type: ignore[arg-type]
     with pytest.raises(qd.BadInput, match="no parameter 'seed'"):
         run.seed("init")
     with pytest.raises(qd.BadInput, match="no name for a file"):

@@ -154,9 +154,10 @@ class Run:
         Raises:
             BadInput: for what is no number.
         """
+        at = _number("done", done, "run.progress")
+        whole = None if total is None else _number("total", total, "run.progress")
         if self._on_progress is not None:
-            whole = None if total is None else _number("total", total, "run.progress")
-            self._on_progress(_number("done", done, "run.progress"), whole, str(text))
+            self._on_progress(at, whole, str(text))
 
 
 def _whole(step: Any) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quadrat.core.errors import BadInput, unknown
-from quadrat.querying.logged import logged_by
+from quadrat.querying.logged import logged_by, running
 from quadrat.querying.tables import table
 from quadrat.results.counting import left_out_note
 from quadrat.results.curves import Curves, curves
@@ -122,7 +122,7 @@ def _command(session: Session, task: str, wanted: Wanted, *, all: bool, where: S
 
 def _table(session: Session, task: str, wanted: Wanted, *, all: bool, where: Sequence[str]) -> Table:  # noqa: A002
     """The runs of a task; against steps what they logged."""
-    made = table(session, task, all=all, where=where)
+    made = table(session, task, all=all, where=where, also=running(session) if wanted.x == STEP else ())
     if not len(made.frame):
         raise BadInput(f"no run of '{task}' is finished, of those that are asked for", hint="run them, or give --all")
     if wanted.x == STEP and STEP not in made.axes:

@@ -11,6 +11,7 @@ from quadrat.results.logged import with_steps
 from quadrat.results.table import RUN, Table
 from quadrat.session import Session
 from quadrat.store.record import Record
+from quadrat.store.working import at_work
 
 
 def logged(
@@ -21,7 +22,7 @@ def logged(
     all: bool = False,  # noqa: A002
     where: Sequence[str] = (),
 ) -> Table:
-    """The table of a task with a row for each step that a finished run has logged.
+    """The table of a task with a row for each step that a run has logged: finished ones, and those that run now.
 
     Args:
         session: the study, its store and the request whose plan is meant.
@@ -31,12 +32,20 @@ def logged(
         where: selections of runs, by parameters and metrics.
 
     Raises:
-        BadInput: for a task or a name that does not exist, or nothing that is finished.
+        BadInput: for a task or a name that does not exist, or nothing that is finished or runs.
     """
-    made = table(session, task, all=all, where=where)
+    made = table(session, task, all=all, where=where, also=running(session))
     if not len(made.rows):
         raise BadInput(f"no run of '{task}' is finished, of those that are asked for", hint="run them, or give --all")
     return logged_by(session, made, names)
+
+
+def running(session: Session) -> dict[str, Path]:
+    """The runs that are being made now, by whoever is alive, and the folder of each."""
+    if not session.store.exists:
+        return {}
+    owners = at_work(session.store.layout)
+    return {one.id: one.folder for owner in owners if owner.alive for one in owner.making}
 
 
 def logged_by(session: Session, made: Table, names: Sequence[str] = ()) -> Table:
@@ -45,7 +54,10 @@ def logged_by(session: Session, made: Table, names: Sequence[str] = ()) -> Table
     Raises:
         BadInput: for a name that was not logged.
     """
-    return with_steps(made, {id: session.store.folder(one) for id, one in _records(session, made).items()}, names)
+    folders = {id: session.store.folder(one) for id, one in _records(session, made).items()}
+    now = {id: folder for id, folder in running(session).items() if id not in folders}
+    there = made.rows[RUN].is_in([*folders, *now])  # a run may end, or fail, at this moment
+    return with_steps(made.with_rows(made.rows.filter(there)), folders | now, names)
 
 
 def _records(session: Session, made: Table) -> dict[str, Record]:

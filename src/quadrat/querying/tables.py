@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from quadrat.core.errors import BadInput, unknown
 from quadrat.querying.planned import planned
 from quadrat.querying.stored import stored
 from quadrat.results.aggregate import over
-from quadrat.results.table import Table
+from quadrat.results.table import RUN, Table
 from quadrat.results.tidy import Tidy
 from quadrat.session import Session, selection
 
@@ -29,6 +29,7 @@ def table(
     all: bool = False,  # noqa: A002
     where: Sequence[str] = (),
     plan: Plan | None = None,
+    also: Collection[str] = (),
 ) -> Table:
     """The tidy table of a task: one row per finished run (and label), with the parameters and metrics of its chain.
 
@@ -38,6 +39,7 @@ def table(
         all: every finished run of the store in place of those of the plan; labels are not known there.
         where: selections of rows, on any column: "seed=1,2", "dropout_prob>=0.1", "test_acc>0.9".
         plan: the plan of the request, where it is there already.
+        also: runs of the plan that are in the table though they are not finished; they have no metrics.
 
     Raises:
         BadInput: for a task or a name that does not exist, or a selection that no run passes.
@@ -45,7 +47,7 @@ def table(
     if task not in session.study.tasks:
         raise unknown("task", task, list(session.study.tasks))
     made = stored(session, task) if all else planned(session, task, plan)
-    return finished(_selected(session, made, where))
+    return finished(_selected(session, made, where), also)
 
 
 def frame(session: Session, task: str, *, all: bool = False, where: Sequence[str] = ()) -> pl.DataFrame:  # noqa: A002
@@ -107,10 +109,12 @@ def _parsed(value: Any, text: str) -> Any:
     return value
 
 
-def finished(made: Table) -> Table:
-    """The finished runs of a table with the hidden column `@done`, with a note on how many are not."""
+def finished(made: Table, also: Collection[str] = ()) -> Table:
+    """The finished runs of a table with the hidden column `@done`, and some others; with a note on how many are not."""
     import polars as pl
 
+    if also:
+        made = made.with_rows(made.rows.with_columns(pl.col("@done") | pl.col(RUN).is_in(list(also))))
     missing = made.rows.filter(~pl.col("@done"))["run"].n_unique()
     planned = made.rows["run"].n_unique()
     notes = list(made.notes)
