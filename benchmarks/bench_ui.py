@@ -134,7 +134,7 @@ def in_browser(url: str) -> list[str]:
 def slowing(folder: Path) -> list[str]:
     """How much longer 10,000 trivial runs take while twenty read the page."""
     alone, read = [], []
-    for place in range(3):
+    for place in range(5):
         store = folder / f"alone{place}"
         alone.append(quadrat("run", STUDY, *SMALL, "--store", str(store)))
         store = folder / f"read{place}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shlex
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import anyio.to_thread
 import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +28,7 @@ from quadrat.watching import Asked, Watch, about, comparison, difference, page
 from quadrat.watching.runs import cut, failure_told, find, log_of
 
 EVENT_SECONDS = 1.0
+THREADS = 4
 _MOST_CAUSES = 50
 _MOST_IDS = 50
 
@@ -89,8 +92,16 @@ def make_app(
     ]
     handlers: Any = {QuadratError: _error, 404: _not_found}
     return Starlette(
-        routes=routes, middleware=[Middleware(Guard, token=token, cookie=cookie)], exception_handlers=handlers
-    )
+        routes=routes, middleware=[Middleware(Guard, token=token, cookie=cookie)], exception_handlers=handlers,
+        lifespan=_few_threads,
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _few_threads(app: Starlette) -> AsyncIterator[None]:
+    """Answers are made in a few threads: each keeps memory of its own, and a page shall not take a sweep's cores."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def _json(value: Any, status: int = 200) -> Response:

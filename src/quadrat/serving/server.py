@@ -47,7 +47,7 @@ def serve(sources: Sources, told: Callable[[Address], None], port: int | None = 
     app = make_app(sources, token, cookie=f"quadrat-{number}", is_over=lambda: server.should_exit)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", server_header=False,
+            app, log_level="warning", access_log=False, lifespan="on", server_header=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
     )  # fmt: skip

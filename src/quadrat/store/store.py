@@ -13,7 +13,7 @@ import orjson
 
 from quadrat.core.errors import StoreError, nearest
 from quadrat.core.finished import Finished
-from quadrat.store import failures, index
+from quadrat.store import failures, index, packing
 from quadrat.store.commit import disk_error
 from quadrat.store.layout import FORMAT, Layout
 from quadrat.store.record import Record
@@ -86,11 +86,11 @@ class Store:
     def refresh(self, *, write: bool = True) -> index.Index:
         """The index as the folders are now; `write` keeps it on disk for the next command."""
         known = self._index
-        if known is None or (len(known.unpacked) and index.stamp_of(self.layout) != known.stamp):
-            known = index.load(self.layout)  # also where somebody else has saved what is not packed here
+        if known is None or (len(known.unpacked) and packing.stamp_of(self.layout) != known.stamp):
+            known = packing.load(self.layout)  # also where somebody else has saved what is not packed here
         self._index, changed = index.refresh(self.layout, known, keep=write)
         if changed and write:
-            index.save(self.layout, self._index)
+            packing.save(self.layout, self._index)
         return self._index
 
     @property
