@@ -30,7 +30,7 @@ demo: $(STAMP) ## train and attack on real digits; a second time nothing is left
 
 test: lint slurm browser ## lint, types, import rules, then every test; PYTEST_ARGS='-k plan' for some
 	@echo "── pytest"
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(STAMP) ## style, types, and who may import whom
 	@echo "── ruff check"
