@@ -154,8 +154,8 @@ class Run:
         Raises:
             BadInput: for what is no number.
         """
-        at = _number("done", done, "run.progress")
-        whole = None if total is None else _number("total", total, "run.progress")
+        at = _counted("done", done)
+        whole = None if total is None else _counted("total", total)
         if self._on_progress is not None:
             self._on_progress(at, whole, str(text))
 
@@ -165,6 +165,11 @@ def _whole(step: Any) -> int:
         return operator.index(step)
     except TypeError:
         raise BadInput(f"run.log: the step {step!r} is no whole number", hint="run.log(epoch, loss=…)") from None
+
+
+def _counted(name: str, value: Any) -> float:
+    """A number of progress: a whole one stays whole, of whichever library it is."""
+    return operator.index(value) if hasattr(value, "__index__") else _number(name, value, "run.progress")
 
 
 def _number(name: str, value: Any, verb: str = "run.log") -> float:
