@@ -43,35 +43,31 @@ lint: $(STAMP) ## style, types, and who may import whom
 	@NO_COLOR=1 $(BIN)/lint-imports > .venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@tail -n 3 .venv/lint-imports.log | grep Contracts
 
-# The tests of the cluster start a SLURM of their own with these packages, and skip without; in CI nothing may be skipped.
+# $(call debian,TARGET,PACKAGES,WHO NEEDS THEM): Debian packages, where this user may install them and the shell function
+# `there` does not find them. The tests that need them skip without; in CI nothing may be skipped.
+define debian
+there > /dev/null && exit; \
+[ "$$(id -u)" = 0 ] && root= || root='sudo -n'; \
+if command -v apt-get > /dev/null && $$root true 2> /dev/null; then \
+  echo "── $(1): apt-get install $(2)"; \
+  get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" > /dev/null; }; \
+  install() { get install -y --no-install-recommends $(2); }; \
+  install 2> /dev/null || { get update && install; }; \
+fi; \
+there > /dev/null && exit; \
+echo "$(1): $(3) need these Debian packages: $(2)"; \
+[ -z "$$CI" ]
+endef
+
+# They start a SLURM of their own.
 slurm: ## install the Debian packages for the tests of the cluster, if this user may
 	@there() { for each in munged slurmctld slurmd sbatch; do PATH="$$PATH:/usr/sbin" command -v $$each || return; done; }; \
-	there > /dev/null && exit; \
-	[ "$$(id -u)" = 0 ] && root= || root='sudo -n'; \
-	if command -v apt-get > /dev/null && $$root true 2> /dev/null; then \
-	  echo "── slurm: apt-get install $(SLURM)"; \
-	  get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" > /dev/null; }; \
-	  install() { get install -y --no-install-recommends $(SLURM); }; \
-	  install 2> /dev/null || { get update && install; }; \
-	fi; \
-	there > /dev/null && exit; \
-	echo "slurm: the tests of the cluster need these Debian packages: $(SLURM)"; \
-	[ -z "$$CI" ]
+	$(call debian,slurm,$(SLURM),the tests of the cluster)
 
-# The tests of pages open them in Chromium, which also prints the report as PDF; they skip without, but not in CI.
+# They open pages in Chromium, which also prints the report as PDF.
 browser: ## install Chromium for the tests of pages, if this user may
 	@there() { [ -n "$$QUADRAT_CHROMIUM" ] || command -v chromium || command -v chromium-browser || command -v google-chrome; }; \
-	there > /dev/null && exit; \
-	[ "$$(id -u)" = 0 ] && root= || root='sudo -n'; \
-	if command -v apt-get > /dev/null && $$root true 2> /dev/null; then \
-	  echo "── browser: apt-get install $(BROWSER)"; \
-	  get() { $$root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" > /dev/null; }; \
-	  install() { get install -y --no-install-recommends $(BROWSER); }; \
-	  install 2> /dev/null || { get update && install; }; \
-	fi; \
-	there > /dev/null && exit; \
-	echo "browser: the tests of pages need these Debian packages: $(BROWSER)"; \
-	[ -z "$$CI" ]
+	$(call debian,browser,$(BROWSER),the tests of pages)
 
 format: $(STAMP) ## mend what can be mended by itself
 	@$(BIN)/ruff check --fix

@@ -55,6 +55,12 @@ class Request:
     where: tuple[str, ...] = ()
     partial: bool = False
 
+    def words(self) -> list[str]:
+        """What selects its runs, as on the command line: behind the study, in any verb that takes it."""
+        named = [("--only", self.only), ("--to", self.to), *(("--config", str(file)) for file in self.config_files)]
+        named += [("--where", text) for text in self.where]
+        return [*self.overrides, *(word for name, value in named if value is not None for word in (name, value))]
+
 
 @dataclass
 class Session:
@@ -264,8 +270,8 @@ def _one_choice(one: Override) -> str:
     Raises:
         BadInput: for more than one choice.
     """
-    if one.values is None:
-        return one.text
+    if one.values is None:  # quotes, as qd.open writes them, are no part of an option's name
+        return f"{one.text.partition('=')[0]}={one.value}" if isinstance(one.value, str) else one.text
     raise BadInput(
         f"'{one.key}' is a group of configuration files, which gives one choice a request",
         where=f"command line: {one.text}",

@@ -18,6 +18,7 @@ from quadrat import BadInput, QuadratError
 from quadrat.api import open as qd_open
 from quadrat.config import parse_overrides
 from quadrat.config.spelling import override_text
+from quadrat.session import Request
 
 TINY = str(Path(__file__).with_name("tiny.py"))
 SCALARS = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False) | st.text()
@@ -129,3 +130,16 @@ def test_plot_and_export_on_the_command_line(ran: Path, tmp_path: Path) -> None:
     assert out.stderr == "13 jobs of 'test' in out (13 new), 25 files linked\n"
     refused = quadrat("export", TINY, "out", "--format", "signak", "--store", str(ran), cwd=tmp_path)
     assert (refused.returncode, refused.stderr) == (2, "error: unknown format 'signak'\n  did you mean 'signac'?\n")
+
+
+def test_a_group_of_configuration_is_chosen_as_on_the_command_line(tmp_path: Path) -> None:
+    opened = qd_open("mnist_fgsm", store=tmp_path, dataset="digits", seed=[1, 2])
+    said = qd_open("mnist_fgsm", ["dataset=digits", "seed=1,2"], store=tmp_path)
+    assert opened.status() == said.status()
+    assert opened.status()["runs"] > 0
+
+
+def test_what_selects_runs_is_one_thing_in_every_command_that_is_told() -> None:
+    request = Request(("a=1",), (Path("more.yaml"),), to="train", where=("seed=1,2", "a>0"))
+    words = ["a=1", "--to", "train", "--config", "more.yaml", "--where", "seed=1,2", "--where", "a>0"]
+    assert request.words() == words

@@ -115,8 +115,7 @@ def _command(session: Session, task: str, wanted: Wanted, *, all: bool, where: S
     ref = session.loaded.ref
     study = ref.target if ref.kind == "file" else session.study.name
     words = [*(["--all"] if all else []), *(word for one in where for word in ("--where", one))]
-    files = [word for file in session.request.config_files for word in ("--config", str(file))]
-    asked = [*session.request.overrides, *files, "--store", str(session.store.root)]
+    asked = [*session.request.words(), "--store", str(session.store.root)]
     return ["quadrat", "plot", study, task, *wanted.options(), *words, *asked]
 
 

@@ -136,7 +136,7 @@ def gather(session: Session) -> Report:
     active = [one for one in plan.tasks.values() if one.active]
     own = sections(session, plan)
     parts = [_part(session, plan, one, own.artifacts.get(one.task.name, set())) for one in active]
-    command = shlex.join(["quadrat", "run", _spelled(session), *session.request.overrides])
+    command = shlex.join(["quadrat", "run", _spelled(session), *session.request.words()])
     total = {key: counts[key] for key in ("runs", "finished", "to_run", "failed", "outdated")}
     failed = causes(session.store.layout, active)
     return Report(
@@ -195,7 +195,7 @@ def _swept(made: Table) -> list[Axis]:
 def _commands(session: Session, made: Table, frame: Any) -> list[str]:
     """For each row the command that makes its run alone, out of the same plan."""
     varying = made.varying()
-    start = ["quadrat", "run", _spelled(session), *session.request.overrides, "--to", made.task]
+    start = ["quadrat", "run", _spelled(session), *session.request.words(), "--to", made.task]
     commands = []
     for values in frame.select(varying).iter_rows() if varying else [()] * len(frame):
         pairs = zip(varying, values, strict=True)

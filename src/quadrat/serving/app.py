@@ -129,13 +129,9 @@ def _not_found(request: Request, error: Exception) -> Response:
 def _command(watch: Watch) -> str:
     """The command that runs the whole sweep, from any folder of this machine."""
     session = watch.session
-    ref, asked = session.loaded.ref, session.request
+    ref = session.loaded.ref
     study = ref.target if ref.kind == "file" else session.study.name
-    named = {"--only": asked.only, "--to": asked.to, "--store": str(session.store.root)}
-    options = [word for name, value in named.items() if value is not None for word in (name, value)]
-    options += [word for file in asked.config_files for word in ("--config", str(file))]
-    options += [word for text in asked.where for word in ("--where", text)]
-    return shlex.join(["quadrat", "run", study, *asked.overrides, *options])
+    return shlex.join(["quadrat", "run", study, *session.request.words(), "--store", str(session.store.root)])
 
 
 def _id(request: Request) -> str:
