@@ -89,9 +89,8 @@ def run_python(block: Block, page: Path, module: types.ModuleType) -> None:
 
 
 def run_console(block: Block, page: Path, folder: Path) -> None:
-    """Run the `$` lines in one bash with this interpreter's `quadrat` first on the path."""
-    paths = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": paths, "COLUMNS": "120", "NO_COLOR": "1"}
+    """Run the `$` lines in one bash."""
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
     script = "\n".join(["set -euo pipefail", *commands(block.body)])
     done = subprocess.run(
         ["bash", "-c", script],
@@ -122,6 +121,8 @@ def test_examples_of_a_page_run(
 ) -> None:
     if data_root is not None:
         monkeypatch.setenv("QUADRAT_DATA", str(data_root))
+    # Console and Python alike find the `quadrat` of this interpreter, as in an environment that is activated.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     module = types.ModuleType(f"page_{page.stem.replace('-', '_')}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in blocks(page.read_text(encoding="utf-8")):
