@@ -62,6 +62,27 @@ class Params(pydantic.BaseModel):
         return shown
 
 
+class _FromSignature(Params):
+    # No class statement was written, so there is none to look for docstrings in: pydantic would search the whole stack
+    # of calls and every loaded module for it, which takes longer than all the rest of declaring a task.
+    model_config = pydantic.ConfigDict(use_attribute_docstrings=False)
+
+
+def params_from_signature(name: str, module: str, fields: Mapping[str, tuple[Any, Any]]) -> type[Params]:
+    """A class of parameters from plain arguments.
+
+    Args:
+        name: the name of the class.
+        module: the name of the module where the arguments are declared.
+        fields: type and default (`...`: none) of each argument.
+
+    Raises:
+        DeclarationError: for a default that does not fit its own type.
+        pydantic.PydanticUserError: for a type that pydantic cannot validate.
+    """
+    return pydantic.create_model(name, __base__=_FromSignature, __module__=module, **dict[str, Any](fields))
+
+
 def _spell_defaults(model: type[Params]) -> None:
     """Put in the defaults as what they are: 1.0 for an int, and those that are not what JSON would give (a path)."""
     for name, field in model.model_fields.items():

@@ -15,7 +15,7 @@ from quadrat.core.annotations import nested
 from quadrat.core.errors import DeclarationError
 from quadrat.core.identity import digest, encode, hash_inputs, run_prefix
 from quadrat.core.markers import By, Missing, Over, When
-from quadrat.core.params import Params, identity_without, validate
+from quadrat.core.params import Params, identity_without, params_from_signature, validate
 from quadrat.core.resources import Resources
 from quadrat.core.result import Done, File, Many, Result, is_mark, is_params, result_columns
 from quadrat.core.run import Run
@@ -234,7 +234,7 @@ def read_signature(function: Callable[..., Any], name: str, local_names: Mapping
             default = ... if parameter.default is parameter.empty else parameter.default
             plain[argument] = (Any if hint is None else hint, default)
     try:
-        made = pydantic.create_model(name, __base__=Params, __module__=function.__module__, **plain) if plain else None
+        made = params_from_signature(name, function.__module__, plain) if plain else None
     except pydantic.PydanticUserError as error:
         raise DeclarationError(f"a parameter of task '{name}' has a type that cannot be", where=where) from error
     result, _ = _bare(hints.get("return"))

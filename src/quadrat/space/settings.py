@@ -7,11 +7,9 @@ import typing
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-import pydantic
-
 from quadrat.core.annotations import may_be
 from quadrat.core.errors import ConfigError, DeclarationError
-from quadrat.core.params import Invalid, Params, validate
+from quadrat.core.params import Invalid, Params, params_from_signature, validate
 from quadrat.core.problems import MISSING
 from quadrat.core.study import Study
 
@@ -31,7 +29,7 @@ def settings_model(study: Study) -> type[Params] | None:
     for name, parameter in inspect.signature(function).parameters.items():
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, Any), default)
-    return pydantic.create_model(f"{study.name} settings", __base__=Params, __module__=__name__, **fields)
+    return params_from_signature(f"{study.name} settings", __name__, fields)
 
 
 Place = Callable[[tuple[str, ...]], str | None]
