@@ -17,7 +17,7 @@ from quadrat.session import Session, on_interrupt
 from quadrat.store.upkeep import reap
 from quadrat.submitting.cluster import RUNNING, Cluster, open_cluster
 from quadrat.submitting.state import outcome, stuck
-from quadrat.submitting.submit import Ask, Prepared, next_folder, prepare, submit
+from quadrat.submitting.submit import Ask, Prepared, many, next_folder, prepare, submit
 
 ASK_SECONDS = (0.2, 5.0)
 """How often the queue is looked at: at once where work is quick, seldom where it takes hours."""
@@ -109,7 +109,9 @@ class Watch:
         jobs = [array.job for one in self._live(cluster) for array in one.arrays if array.job is not None]
         client.cancel(jobs, pending=self._interrupts == 1)
         if self._interrupts == 1:
-            client.signal("USR2", self._running(cluster))
+            running = self._running(cluster)
+            client.signal("USR2", running)
+            self._listen("notice", f"asked {many(len(running), 'element')} in SLURM to begin no further run")
 
     def _live(self, cluster: Cluster) -> list[Submission]:
         return [one for one in cluster.live if one.name in self.names]

@@ -265,7 +265,7 @@ def _job(session: Session, made: Prepared, array: Array, ask: Ask, limit: float 
     largest = max(share.size for share in shares)
     waits = [f"{number}.sh ({', '.join(made.arrays[number].tasks)})" for number in array.after]
     waits += [f"job {job}" for job in (*array.others, *(() if array.after else ask.after))]
-    summary = [f"{_many(runs, 'run')} in {_many(len(shares), 'element')}"]
+    summary = [f"{many(runs, 'run')} in {many(len(shares), 'element')}"]
     summary[0] += ", a warm worker" if len(shares) == 1 else f": each is a warm worker that takes up to {largest}"
     if ask.parallel > 1:
         summary[0] += f", {ask.parallel} at a time"
@@ -362,5 +362,6 @@ def submit(
     return submission
 
 
-def _many(count: int, word: str) -> str:
+def many(count: int, word: str) -> str:
+    """A count in words: "1 run", "1,200 runs"."""
     return f"{count:,} {word}" + ("" if count == 1 else "s")

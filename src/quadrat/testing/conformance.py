@@ -119,6 +119,10 @@ class ExecutorConformance:
     options: Sequence[str] = ("-j", "2")
     names: Sequence[str] = (" two  words ", """it's "quoted" `so`""", "first\nsecond", "$HOME;&*[a-z]{x}%~")
 
+    def is_draining(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether nothing more begins after an interrupt; one who does that a moment after the signal says so here."""
+        return has_taken_signals(process)
+
     def test_gives_the_same_bits_as_inline(self, tmp_path: Path) -> None:
         """Metrics, artifacts, draws of the global generators and the number of threads are those of a plain loop."""
         sweep = Sweep(tmp_path, "number=0,1,2", "seed=1,2", "--to", "mean")
@@ -190,7 +194,7 @@ class ExecutorConformance:
         process = sweep.start(self.executor, *self.options)
         wait_until(lambda: any(sweep.side.glob("began-*")))
         process.send_signal(signal.SIGINT)
-        wait_until(lambda: _handled(process))
+        wait_until(lambda: self.is_draining(process))
         (sweep.side / "go").touch()
         assert process.wait(WAIT_SECONDS) == 130
         done = len(sweep.metrics())
@@ -303,7 +307,7 @@ def wait_until(condition: Callable[[], object], seconds: float = WAIT_SECONDS) -
         time.sleep(0.01)
 
 
-def _handled(process: subprocess.Popen[bytes]) -> bool:
+def has_taken_signals(process: subprocess.Popen[bytes]) -> bool:
     """Whether a process has taken its pending signals: Linux tells; elsewhere it is taken for granted."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 MOST_RESTARTS = 50
 SAY_SECONDS = 60.0
+HEARD = {
+    "SIGUSR1": "its time is nearly over: it begins no further run",
+    "SIGUSR2": "it was asked to begin no further run",
+}
 
 
 class Element:
@@ -117,6 +121,8 @@ class Element:
             return
         first = not self._stop
         self._stop = self._stop or signal.Signals(number).name
+        if first:
+            os.write(2, f"{HEARD.get(self._stop, f'it is told to end: {self._stop}')}\n".encode())
         if number == signal.SIGUSR1 and first:
             # The end comes whether the runs are done or not; to go back into the queue takes a moment before it.
             signal.setitimer(signal.ITIMER_REAL, max(0.1, self._left() * 0.7))
