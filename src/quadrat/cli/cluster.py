@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quadrat.cli.common import JsonOption, StoreOption, answer, duration, plural, say
+from quadrat.cli.common import JsonOption, StoreOption, answer, duration, say
+from quadrat.core.words import plural
 
 if TYPE_CHECKING:
     from quadrat.store.store import Store

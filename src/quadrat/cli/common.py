@@ -136,11 +136,6 @@ def console() -> Any:
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
-def plural(count: int, word: str) -> str:
-    """A count with its word: "1 run", "2 runs"."""
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
-
-
 def duration(seconds: float) -> str:
     """Seconds for people: "0.4 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 60:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from quadrat.cli.common import ConfigOption, StoreOption, StudyArgument, make_session, plural, say
+from quadrat.cli.common import ConfigOption, StoreOption, StudyArgument, make_session, say
+from quadrat.core.words import plural
 
 FORMATS = ("signac", "csv", "tensorboard", "wandb")
 

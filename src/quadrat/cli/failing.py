@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quadrat.cli.common import plural, say
+from quadrat.cli.common import say
+from quadrat.core.words import plural
 
 if TYPE_CHECKING:
     from quadrat.store.failures import Failure

@@ -21,8 +21,8 @@ from quadrat.cli.common import (
     console,
     duration,
     make_session,
-    plural,
 )
+from quadrat.core.words import plural
 
 if TYPE_CHECKING:
     from quadrat.plan.plan import Plan

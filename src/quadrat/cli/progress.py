@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from quadrat.cli.common import duration, plural, say
+from quadrat.cli.common import duration, say
+from quadrat.core.words import plural
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

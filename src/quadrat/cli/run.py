@@ -20,9 +20,9 @@ from quadrat.cli.common import (
     answer,
     duration,
     make_session,
-    plural,
     say,
 )
+from quadrat.core.words import plural
 
 if TYPE_CHECKING:
     from quadrat.cli.progress import Reporter

@@ -20,9 +20,9 @@ from quadrat.cli.common import (
     WhereOption,
     answer,
     make_session,
-    plural,
     say,
 )
+from quadrat.core.words import plural
 
 if TYPE_CHECKING:
     from quadrat.execution.slurm.ledger import Submission

@@ -14,11 +14,11 @@ from quadrat.cli.common import (
     amount,
     answer,
     make_session,
-    plural,
     say,
     table,
 )
 from quadrat.cli.inspecting import _store
+from quadrat.core.words import plural
 
 
 def verify(

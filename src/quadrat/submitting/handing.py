@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from quadrat.core.words import plural
 from quadrat.execution.elsewhere import NewFailures, begin, block_the_rest
 from quadrat.execution.slurm import client, site
 from quadrat.execution.slurm.ledger import Submission
@@ -17,7 +18,7 @@ from quadrat.session import Session, on_interrupt
 from quadrat.store.upkeep import reap
 from quadrat.submitting.cluster import RUNNING, Cluster, open_cluster
 from quadrat.submitting.state import outcome, stuck
-from quadrat.submitting.submit import Ask, Prepared, many, next_folder, prepare, submit
+from quadrat.submitting.submit import Ask, Prepared, next_folder, prepare, submit
 
 ASK_SECONDS = (0.2, 5.0)
 """How often the queue is looked at: at once where work is quick, seldom where it takes hours."""
@@ -111,7 +112,7 @@ class Watch:
         if self._interrupts == 1:
             running = self._running(cluster)
             client.signal("USR2", running)
-            self._listen("notice", f"asked {many(len(running), 'element')} in SLURM to begin no further run")
+            self._listen("notice", f"asked {plural(len(running), 'element')} in SLURM to begin no further run")
 
     def _live(self, cluster: Cluster) -> list[Submission]:
         return [one for one in cluster.live if one.name in self.names]

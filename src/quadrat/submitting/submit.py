@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from quadrat.core.errors import BadInput, ClusterError, unknown
 from quadrat.core.faults import reached
 from quadrat.core.resources import parse_duration
+from quadrat.core.words import plural
 from quadrat.execution.canary import Canary
 from quadrat.execution.graph import Graph
 from quadrat.execution.slurm import client, ledger
@@ -265,7 +266,7 @@ def _job(session: Session, made: Prepared, array: Array, ask: Ask, limit: float 
     largest = max(share.size for share in shares)
     waits = [f"{number}.sh ({', '.join(made.arrays[number].tasks)})" for number in array.after]
     waits += [f"job {job}" for job in (*array.others, *(() if array.after else ask.after))]
-    summary = [f"{many(runs, 'run')} in {many(len(shares), 'element')}"]
+    summary = [f"{plural(runs, 'run')} in {plural(len(shares), 'element')}"]
     summary[0] += ", a warm worker" if len(shares) == 1 else f": each is a warm worker that takes up to {largest}"
     if ask.parallel > 1:
         summary[0] += f", {ask.parallel} at a time"
@@ -360,8 +361,3 @@ def submit(
         error.hint = error.hint or "nothing was submitted"
         raise
     return submission
-
-
-def many(count: int, word: str) -> str:
-    """A count in words: "1 run", "1,200 runs"."""
-    return f"{count:,} {word}" + ("" if count == 1 else "s")
